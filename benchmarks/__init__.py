@@ -1,0 +1,1 @@
+"""Benchmarks of the package: problem sets and the drivers that run them."""

@@ -1,0 +1,1 @@
+"""The simplex machine and the pure pieces around it."""

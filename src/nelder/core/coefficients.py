@@ -1,0 +1,83 @@
+"""Coefficients of the simplex moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nelder.errors import InvalidArgumentError
+
+__all__ = ["Adaptive", "Coefficients", "CoefficientsRule", "Standard"]
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """The four coefficients, dimensionless.
+
+    Parameters
+    ----------
+    reflection : float, default 1
+        r = c + reflection·(c - worst); above 0.
+    expansion : float, default 2
+        e = c + expansion·(r - c); above 1.
+    contraction : float, default 0.5
+        c + contraction·(r - c) or c + contraction·(worst - c); between 0 and 1.
+    shrinkage : float, default 0.5
+        best + shrinkage·(vertex - best); between 0 and 1.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A coefficient is outside its range.
+    """
+
+    reflection: float = 1.0
+    expansion: float = 2.0
+    contraction: float = 0.5
+    shrinkage: float = 0.5
+
+    def __post_init__(self) -> None:
+        ranges = (
+            ("reflection", 0.0, math.inf),
+            ("expansion", 1.0, math.inf),
+            ("contraction", 0.0, 1.0),
+            ("shrinkage", 0.0, 1.0),
+        )
+        for name, low, high in ranges:
+            value: object = getattr(self, name)
+            if not isinstance(value, (int, float)) or not low < value < high:
+                expected = f"a number above {low:g}" + (f" and below {high:g}" if high < 2 else "")
+                raise InvalidArgumentError(f"{name}={value!r}: expected {expected}")
+            object.__setattr__(self, name, float(value))
+
+    def __call__(self, n: int) -> Coefficients:
+        """Return these coefficients, whatever the dimension `n`."""
+        return self
+
+
+CoefficientsRule = Callable[[int], Coefficients]
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Reflection 1, expansion 2, contraction ½, shrinkage ½ (Nelder & Mead 1965)."""
+
+    def __call__(self, n: int) -> Coefficients:
+        """Return the coefficients for dimension `n`."""
+        return Coefficients()
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """Coefficients that depend on the dimension n (Gao & Han 2012, eq. 4.1).
+
+    Reflection 1, expansion 1 + 2/n, contraction ¾ - 1/(2n), shrinkage 1 - 1/n. At n = 1, where
+    these collapse the simplex, the standard ones; at n = 2 both are the same.
+    """
+
+    def __call__(self, n: int) -> Coefficients:
+        """Return the coefficients for dimension `n`."""
+        if n == 1:
+            return Coefficients()
+        return Coefficients(1.0, 1.0 + 2.0 / n, 0.75 - 1.0 / (2.0 * n), 1.0 - 1.0 / n)

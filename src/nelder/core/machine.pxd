@@ -1,0 +1,92 @@
+cimport numpy as cnp
+from cpython.ref cimport PyObject
+from libc.stdint cimport int64_t, intptr_t
+from libc.string cimport memcpy
+
+from nelder.core.bounds cimport Box
+
+cdef extern from "math.h":
+    cpdef double sqrt(double x) noexcept nogil
+    cpdef double fabs(double x) noexcept nogil
+
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject* o) noexcept
+    int PyErr_CheckSignals() except -1
+
+ctypedef double (*Native)(int64_t n, const double* x, void* data) noexcept nogil
+
+cdef inline double call_native(
+    intptr_t address, Py_ssize_t n, double[::1] x, Py_ssize_t at, intptr_t data
+) noexcept nogil:
+    return (<Native> address)(n, &x[at], <void*> data)
+
+
+cdef inline int check_signals() except -1:
+    return PyErr_CheckSignals()
+
+
+cdef inline bint reusable(object array, Py_ssize_t n) noexcept:
+    """Whether nobody else holds `array`, and it is still as it was handed out."""
+    cdef cnp.ndarray a = <cnp.ndarray> array
+    return (
+        Py_REFCNT(<PyObject*> array) == 2  # the caller's variable and `a`
+        and cnp.PyArray_NDIM(a) == 1
+        and cnp.PyArray_DIM(a, 0) == n
+        and cnp.PyArray_TYPE(a) == cnp.NPY_DOUBLE
+        and cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_CARRAY)
+    )
+
+
+cdef inline int fill(object array, double[::1] x, Py_ssize_t at, Py_ssize_t n) noexcept:
+    memcpy(cnp.PyArray_DATA(<cnp.ndarray> array), &x[at], n * sizeof(double))
+    return 0
+
+
+cdef int INITIAL, REFLECT, EXPAND, OUTSIDE, INSIDE, SHRINK
+cdef int NO_RULE, BOTH, STANDARD_ERROR, EITHER
+cdef int RUNNING, CONVERGED, UNBOUNDED
+cdef double INF, NAN, EPS
+
+
+cdef class Stage:
+    cdef readonly Py_ssize_t dim, nfev, nfailed, nit
+    cdef readonly bint done
+    cdef double[::1] _x, _f
+    cdef Py_ssize_t _pending
+    cdef void _receive(self, double f) noexcept nogil
+    cdef void _take(self, double f) noexcept nogil
+
+
+cdef class Points(Stage):
+    cdef readonly Py_ssize_t found, count
+    cdef readonly double below
+    cdef void _take(self, double f) noexcept nogil
+
+
+cdef class Machine(Stage):
+    cdef readonly Py_ssize_t n, nshrink
+    cdef readonly object coefficients, test
+    cdef readonly Box box
+    cdef int _phase, _end, _rule
+    cdef double _reflection, _expansion, _contraction, _shrinkage, _xatol, _fatol, _ulps, _per_n
+    cdef bint _equal_outside, _equal_inside, _boxed
+    cdef double[::1] _z, _sum, _centroid
+    cdef Py_ssize_t[::1] _order, _queue
+    cdef Py_ssize_t _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis
+
+    cdef void _take(self, double f) noexcept nogil
+    cdef void _take_queued(self, double f) noexcept nogil
+    cdef void _place(self, Py_ssize_t row) noexcept nogil
+    cdef void _reflect(self) noexcept nogil
+    cdef void _try(self, int phase, double coefficient, Py_ssize_t towards) noexcept nogil
+    cdef void _accept(self, Py_ssize_t row) noexcept nogil
+    cdef void _shrink(self) noexcept nogil
+    cdef void _insert(self, Py_ssize_t row) noexcept nogil
+    cdef void _sum_vertices(self) noexcept nogil
+    cdef void _end_iteration(self) noexcept nogil
+    cdef void _finish(self, int end) noexcept nogil
+    cdef bint _converged(self) noexcept nogil
+    cdef bint _within(self, double xatol) noexcept nogil
+    cdef bint _apart(self, Py_ssize_t rank, Py_ssize_t axis, double xatol) noexcept nogil
+    cdef double _standard_error(self) noexcept nogil
+    cdef Py_ssize_t _best_row(self) noexcept nogil

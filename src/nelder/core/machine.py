@@ -1,0 +1,760 @@
+"""The simplex machine: the one scalar implementation of every decision.
+
+A machine waits for the value of one pending point, ``machine.x``. ``machine.tell(f)`` takes the
+value, decides, and sets the next point. It knows no objective except in the two run loops, which
+only call it and tell: ``run`` a Python callable, ``run_native`` a C function without the GIL.
+
+With best x_b, second worst x_s, worst x_w and c the centroid of all but the worst:
+
+=====================================  ==============================  ======================
+step                                   point                           taken when
+=====================================  ==============================  ======================
+reflection                             r = c + reflection·(c - x_w)    f_b <= f_r < f_s
+expansion (f_r < f_b)                  e = c + expansion·(r - c)       f_e < f_r, else r is
+outside contraction (f_s <= f_r < f_w) c + contraction·(r - c)         f <= f_r
+inside contraction (f_r >= f_w)        c + contraction·(x_w - c)       f < f_w
+shrink (contraction refused)           x_b + shrinkage·(x_i - x_b)     always, all i but b
+=====================================  ==============================  ======================
+
+A new vertex ranks after equal ones. NaN ranks as +inf.
+
+Compiled by Cython where there is a compiler (types in ``machine.pxd``); the same file runs without
+one, slower, with the same answers to the last bit. Work per evaluation is O(n) and allocates
+nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.core.real import as_real
+
+try:
+    import cython
+except ImportError:  # uncompiled, and Cython is not a runtime dependency
+    from contextlib import nullcontext
+    from types import SimpleNamespace
+
+    cython = SimpleNamespace(compiled=False, nogil=nullcontext())
+
+if not cython.compiled:
+    import ctypes
+    from math import fabs, sqrt
+
+    from nelder.core.bounds import Box
+
+    _NATIVE = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+
+    def call_native(address: int, n: int, x: memoryview, at: int, data: int) -> float:
+        pointer = np.asarray(x).ctypes.data + 8 * at
+        return _NATIVE(address)(n, pointer, data)
+
+    def check_signals() -> None:
+        """Python itself runs signal handlers between bytecodes."""
+
+    def reusable(array: NDArray[np.float64], n: int) -> bool:
+        return False
+
+    def fill(array: NDArray[np.float64], x: memoryview, at: int, n: int) -> None:
+        array[:] = x[at : at + n]
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nelder.core.coefficients import Coefficients
+    from nelder.core.convergence import Test
+
+# Phases: what the pending point is.
+INITIAL = 0
+REFLECT = 1
+EXPAND = 2
+OUTSIDE = 3
+INSIDE = 4
+SHRINK = 5
+PHASES = ("initial", "reflect", "expand", "contract outside", "contract inside", "shrink")
+
+# Rules of convergence.
+NO_RULE = 0
+BOTH = 1
+STANDARD_ERROR = 2
+EITHER = 3
+RULES = {"none": NO_RULE, "both": BOTH, "standard error": STANDARD_ERROR, "either": EITHER}
+
+# How a machine ended.
+RUNNING = 0
+CONVERGED = 1
+UNBOUNDED = 2
+ENDS = (None, "converged", "unbounded")
+
+INF = math.inf
+NAN = math.nan
+EPS = 2.220446049250313e-16
+
+
+class Stage:
+    """Something that waits for the value of one point at a time.
+
+    Attributes
+    ----------
+    dim : int
+        Coordinates of a point.
+    nfev : int
+        Values taken.
+    nfailed : int
+        How many of them were NaN or +inf.
+    nit : int
+        Iterations done.
+    done : bool
+        Whether it waits for no more.
+    """
+
+    def __init__(self, dim: int, rows: int) -> None:
+        self.dim = dim
+        self.nfev = 0
+        self.nfailed = 0
+        self.nit = 0
+        self.done = False
+        self._x = memoryview(np.zeros(rows * dim))
+        self._f = memoryview(np.full(rows, math.nan))
+        self._pending = 0
+
+    def _take(self, f: cython.double):
+        """Decide what the value `f` of the pending point means; subclasses do."""
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """A copy of the pending point, (dim,)."""
+        return self._rows()[self._pending].copy()
+
+    def _rows(self) -> NDArray[np.float64]:
+        return np.asarray(self._x).reshape(-1, self.dim)
+
+    def tell(self, f: float) -> None:
+        """Take the value of the pending point.
+
+        Raises
+        ------
+        RuntimeError
+            It waits for no value.
+        """
+        if self.done:
+            raise RuntimeError("no value is waited for: the search is done")
+        self._receive(f)
+
+    def _receive(self, f: cython.double):
+        """Count the value and let NaN rank as +inf, here and nowhere else."""
+        self.nfev += 1
+        if f != f:
+            f = INF
+        if f == INF:
+            self.nfailed += 1
+        self._take(f)
+
+    def run(
+        self,
+        fun: Callable[..., Any],
+        args: tuple[Any, ...],
+        evaluations: int,
+        iterations: int,
+        target: float,
+        points: NDArray[np.float64] | None = None,
+        values: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Evaluate pending points with a Python callable until something says stop.
+
+        The array that `fun` gets is used again only while nobody else holds it.
+
+        Parameters
+        ----------
+        fun : callable
+            ``fun(x, *args)`` of x (dim,), returning a real scalar.
+        args : tuple
+        evaluations : int
+            At most so many evaluations in this call.
+        iterations : int
+            Return once ``nit`` is at least this.
+        target : float
+            Return after a value at or below this.
+        points, values : ndarray of shape (evaluations, dim) and (evaluations,), optional
+            Where to write what was evaluated.
+
+        Raises
+        ------
+        ReturnValueError
+            `fun` returned something else; the point is still pending, as after an error in `fun`.
+        """
+        left: cython.Py_ssize_t = evaluations
+        until: cython.Py_ssize_t = iterations
+        goal: cython.double = target
+        value: cython.double
+        count: cython.Py_ssize_t = 0
+        array: object = np.empty(self.dim)
+        while count < left and not self.done and self.nit < until:
+            if not reusable(array, self.dim):
+                array = np.empty(self.dim)
+            fill(array, self._x, self._pending * self.dim, self.dim)
+            if points is not None:
+                points[count] = array
+            returned = fun(array, *args) if args else fun(array)
+            value = returned if type(returned) is float else as_real(returned)
+            if values is not None:
+                values[count] = value
+            count += 1
+            self._receive(value)
+            if value <= goal:
+                break
+            check_signals()
+
+    def run_native(
+        self,
+        address: int,
+        data: int,
+        evaluations: int,
+        iterations: int,
+        target: float,
+        points: NDArray[np.float64] | None = None,
+        values: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Evaluate pending points with a C function, without the GIL; else as `run`.
+
+        Parameters
+        ----------
+        address : int
+            Of ``double f(int64_t n, const double *x, void *data)``.
+        data : int
+            Its last argument.
+        evaluations, iterations, target, points, values
+            As in `run`.
+        """
+        where: cython.Py_ssize_t = address
+        user: cython.Py_ssize_t = data
+        left: cython.Py_ssize_t = evaluations
+        until: cython.Py_ssize_t = iterations
+        goal: cython.double = target
+        value: cython.double
+        count: cython.Py_ssize_t = 0
+        if points is not None and values is not None:  # recording needs the GIL
+            while count < left and not self.done and self.nit < until:
+                points[count] = self.x
+                value = call_native(where, self.dim, self._x, self._pending * self.dim, user)
+                values[count] = value
+                count += 1
+                self._receive(value)
+                if value <= goal:
+                    break
+            return
+        with cython.nogil:
+            while count < left and not self.done and self.nit < until:
+                value = call_native(where, self.dim, self._x, self._pending * self.dim, user)
+                count += 1
+                self._receive(value)
+                if value <= goal:
+                    break
+
+
+class Points(Stage):
+    """Given points, evaluated in order until one is lower than the best known.
+
+    Parameters
+    ----------
+    points : ndarray of shape (m, dim)
+    below : float
+        The value to be undercut.
+
+    Attributes
+    ----------
+    found : int
+        Index of the point whose value was below, or -1.
+    count : int
+        How many are known.
+    """
+
+    def __init__(self, points: NDArray[np.float64], below: float) -> None:
+        Stage.__init__(self, points.shape[1], points.shape[0])
+        np.asarray(self._x)[:] = points.ravel()
+        self.below = below
+        self.found = -1
+        self.count = 0
+        self.done = points.shape[0] == 0
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """All the points, (m, dim), known or not."""
+        return self._rows()
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """Their values, (m,); NaN where not evaluated."""
+        return np.asarray(self._f)
+
+    def needed(self) -> NDArray[np.float64]:
+        """Return the points not evaluated yet, (k, dim), in the order of need."""
+        return self._rows()[self.count :].copy() if not self.done else self._rows()[:0]
+
+    def _take(self, f: cython.double):
+        self._f[self._pending] = f
+        self.count += 1
+        if f < self.below:
+            self.found = self._pending
+            self.done = True
+        elif self.count == self._f.shape[0]:
+            self.done = True
+        else:
+            self._pending += 1
+
+
+class Machine(Stage):
+    """The simplex, and what to evaluate next.
+
+    Parameters
+    ----------
+    simplex : ndarray of shape (n + 1, n)
+        First vertices, in the coordinates the search moves in.
+    coefficients : Coefficients
+    test : Test
+        The rule of convergence.
+    equal_outside, equal_inside : bool
+        Whether a contraction is taken whose value equals the one it is compared with.
+    box : Box, optional
+        Maps the search's coordinates (n,) to the objective's (dim,); without it they are the same.
+    fixed : ndarray of shape (dim,), optional
+        With a box: the point whose entries hold for the coordinates that are not searched.
+
+    Attributes
+    ----------
+    n : int
+        Coordinates searched.
+    nshrink : int
+        Shrinks done.
+    """
+
+    def __init__(
+        self,
+        simplex: NDArray[np.float64],
+        coefficients: Coefficients,
+        test: Test,
+        equal_outside: bool = True,
+        equal_inside: bool = False,
+        box: Box | None = None,
+        fixed: NDArray[np.float64] | None = None,
+    ) -> None:
+        n = simplex.shape[1]
+        rows = n + 3  # the vertices, the reflection and a trial point
+        Stage.__init__(self, n if box is None else box.dim, rows)
+        self.n = n
+        self.nshrink = 0
+        self.coefficients = coefficients
+        self.test = test
+        self.box = box
+        self._boxed = box is not None
+        self._rule = RULES[test.kind]
+        self._xatol, self._fatol, self._ulps = test.xatol, test.fatol, test.ulps
+        self._reflection = coefficients.reflection
+        self._expansion = coefficients.expansion
+        self._contraction = coefficients.contraction
+        self._shrinkage = coefficients.shrinkage
+        self._equal_outside = equal_outside
+        self._equal_inside = equal_inside
+        self._per_n = 1.0 / n
+        if box is None:
+            self._z = self._x
+        else:
+            self._z = memoryview(np.zeros(rows * n))
+            np.asarray(self._x)[:] = np.tile(fixed, rows)
+        self._sum = memoryview(np.zeros(n))
+        self._centroid = memoryview(np.zeros(n))
+        self._order = memoryview(np.zeros(n + 1, dtype=np.intp))
+        self._queue = memoryview(np.zeros(n + 1, dtype=np.intp))
+        self._phase = INITIAL
+        self._end = RUNNING
+        self._seen_rank, self._seen_axis = n, 0
+        self.restart(simplex, np.full(n + 1, math.nan))
+
+    # What users of the machine read
+
+    @property
+    def phase(self) -> str:
+        """What the pending point is: one of ``PHASES``."""
+        return PHASES[self._phase]
+
+    @property
+    def end(self) -> str | None:
+        """Why it is done: "converged", "unbounded", or None while it is not."""
+        return ENDS[self._end]
+
+    @property
+    def best(self) -> tuple[NDArray[np.float64], float]:
+        """The best point evaluated (dim,) and its value; before any value +inf at the first."""
+        row = self._best_row()
+        f = self._f[row]
+        return self._rows()[row].copy(), INF if f != f else f
+
+    @property
+    def vertices(self) -> NDArray[np.float64]:
+        """The vertices as the objective sees them, (n + 1, dim), best first; unknown ones last."""
+        return self._rows()[self._ranks()]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The values at the vertices, (n + 1,); NaN where not evaluated yet."""
+        return np.asarray(self._f)[self._ranks()]
+
+    @property
+    def centroid(self) -> NDArray[np.float64]:
+        """The centroid of all vertices but the worst, as the objective sees it, (dim,)."""
+        z = np.asarray(self._z).reshape(-1, self.n)[self._ranks()[: self.n]].mean(axis=0)
+        if self.box is None:
+            return z
+        np.asarray(self._z).reshape(-1, self.n)[self._t] = z
+        self._place(self._t)
+        return self._rows()[self._t].copy()
+
+    def needed(self) -> NDArray[np.float64]:
+        """Return the points whose values are needed now, (k, dim), in the order of need."""
+        if self.done:
+            return self._rows()[:0]
+        if self._phase in (INITIAL, SHRINK):
+            return self._rows()[np.asarray(self._queue)[self._head : self._queued]]
+        return self._rows()[self._pending : self._pending + 1].copy()
+
+    def _ranks(self) -> NDArray[np.intp]:
+        """Rows of the vertices, best first; a reflection about to be accepted counts already."""
+        order = np.asarray(self._order)
+        if self._phase in (INITIAL, SHRINK):
+            waiting = np.asarray(self._queue)[self._head : self._queued]
+            return np.concatenate([order[: self._ranked], waiting])
+        if self._phase == EXPAND:
+            return np.concatenate([[self._r], order[: self.n]])
+        return order.copy()
+
+    # What policies of a search do between iterations
+
+    def restart(self, simplex: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Go on from another simplex; counts and settings stay.
+
+        Parameters
+        ----------
+        simplex : ndarray of shape (n + 1, n)
+            In the coordinates the search moves in.
+        values : ndarray of shape (n + 1,)
+            NaN where not known: those points are evaluated.
+        """
+        np.asarray(self._z)[: simplex.size] = simplex.ravel()
+        self._r, self._t = self.n + 1, self.n + 2
+        self._phase = INITIAL
+        self._end = RUNNING
+        self.done = False
+        self._ranked = self._head = self._queued = 0
+        row: cython.Py_ssize_t
+        value: cython.double
+        for row in range(self.n + 1):
+            value = values[row]
+            self._place(row)
+            self._f[row] = value
+            if value != value:
+                self._queue[self._queued] = row
+                self._queued += 1
+            else:
+                self._insert(row)
+        if self._queued:
+            self._pending = self._queue[0]
+        else:
+            self._sum_vertices()
+            self._reflect()
+
+    def replace(self, vertex: int, x: NDArray[np.float64], f: float) -> None:
+        """Put the point `x` (n,) of known value `f` in the place of the vertex of rank `vertex`.
+
+        Raises
+        ------
+        RuntimeError
+            An iteration is under way.
+        """
+        if self._phase != REFLECT or self.done:
+            raise RuntimeError("a vertex can be replaced only between iterations")
+        rank: cython.Py_ssize_t
+        at: cython.Py_ssize_t = vertex
+        row: cython.Py_ssize_t = self._order[at]
+        np.asarray(self._z)[row * self.n : (row + 1) * self.n] = x
+        self._place(row)
+        self._f[row] = f
+        for rank in range(at, self.n):
+            self._order[rank] = self._order[rank + 1]
+        self._ranked = self.n
+        self._insert(row)
+        self._sum_vertices()
+        self._reflect()
+
+    def finish(self) -> None:
+        """Call the simplex converged; for rules that the machine does not know."""
+        self._finish(CONVERGED)
+
+    def clone(self) -> Machine:
+        """Return an independent machine in the same state."""
+        copy = Machine(
+            np.zeros((self.n + 1, self.n)),
+            self.coefficients,
+            self.test,
+            self._equal_outside,
+            self._equal_inside,
+            self.box,
+            None if self.box is None else self._rows()[0],
+        )
+        for mine, theirs in zip(self._buffers(), copy._buffers(), strict=True):
+            theirs[:] = mine
+        copy.nfev, copy.nfailed, copy.nit = self.nfev, self.nfailed, self.nit
+        copy.nshrink, copy.done = self.nshrink, self.done
+        copy._pending, copy._phase, copy._end = self._pending, self._phase, self._end
+        copy._ranked, copy._head, copy._queued = self._ranked, self._head, self._queued
+        copy._r, copy._t, copy._stale = self._r, self._t, self._stale
+        copy._seen_rank, copy._seen_axis = self._seen_rank, self._seen_axis
+        return copy
+
+    def _buffers(self) -> list[NDArray[Any]]:
+        return [
+            np.asarray(self._x),
+            np.asarray(self._z),
+            np.asarray(self._f),
+            np.asarray(self._sum),
+            np.asarray(self._centroid),
+            np.asarray(self._order),
+            np.asarray(self._queue),
+        ]
+
+    # The decisions
+
+    def _take(self, f: cython.double):
+        worst: cython.double
+        self._f[self._pending] = f
+        if f == -INF:
+            if self._phase != INITIAL and self._phase != SHRINK:
+                self._accept(self._pending)
+                self._phase = REFLECT
+            else:
+                self._take_queued(f)
+            self._finish(UNBOUNDED)
+        elif self._phase == REFLECT:
+            worst = self._f[self._order[self.n]]
+            if f < self._f[self._order[0]]:
+                self._try(EXPAND, self._expansion, self._r)
+            elif f < self._f[self._order[self.n - 1]]:
+                self._accept(self._r)
+                self._end_iteration()
+            elif f < worst:
+                self._try(OUTSIDE, self._contraction, self._r)
+            else:
+                self._try(INSIDE, self._contraction, self._order[self.n])
+        elif self._phase == EXPAND:
+            self._accept(self._t if f < self._f[self._r] else self._r)
+            self._end_iteration()
+        elif self._phase == OUTSIDE:
+            if f < self._f[self._r] or (self._equal_outside and f == self._f[self._r]):
+                self._accept(self._t)
+                self._end_iteration()
+            else:
+                self._shrink()
+        elif self._phase == INSIDE:
+            worst = self._f[self._order[self.n]]
+            if f < worst or (self._equal_inside and f == worst):
+                self._accept(self._t)
+                self._end_iteration()
+            else:
+                self._shrink()
+        else:
+            self._take_queued(f)
+
+    def _take_queued(self, f: cython.double):
+        """Rank a vertex of the first simplex or of a shrink; after the last one go on."""
+        self._insert(self._pending)
+        self._head += 1
+        if self._head < self._queued:
+            self._pending = self._queue[self._head]
+            return
+        self._sum_vertices()
+        if self._phase == SHRINK:
+            self.nshrink += 1
+            self._end_iteration()
+        elif self._converged():
+            self._finish(CONVERGED)
+        else:
+            self._reflect()
+
+    def _reflect(self):
+        """Set the centroid and the reflection of the worst vertex as pending point."""
+        j: cython.Py_ssize_t
+        n: cython.Py_ssize_t = self.n
+        worst: cython.Py_ssize_t = self._order[n] * n
+        r: cython.Py_ssize_t = self._r * n
+        c: cython.double
+        for j in range(n):
+            c = (self._sum[j] - self._z[worst + j]) * self._per_n
+            self._centroid[j] = c
+            self._z[r + j] = c + self._reflection * (c - self._z[worst + j])
+        self._phase = REFLECT
+        self._pending = self._r
+        self._place(self._r)
+
+    def _try(self, phase, coefficient, towards):
+        # type: (int, float, int) -> None
+        """Set c + coefficient·(row `towards` - c) as pending point."""
+        j: cython.Py_ssize_t
+        n: cython.Py_ssize_t = self.n
+        t: cython.Py_ssize_t = self._t * n
+        p: cython.Py_ssize_t = towards * n
+        for j in range(n):
+            self._z[t + j] = self._centroid[j] + coefficient * (self._z[p + j] - self._centroid[j])
+        self._phase = phase
+        self._pending = self._t
+        self._place(self._t)
+
+    def _accept(self, row: cython.Py_ssize_t):
+        """Let `row` replace the worst vertex, whose row becomes free; nothing is copied."""
+        j: cython.Py_ssize_t
+        n: cython.Py_ssize_t = self.n
+        out: cython.Py_ssize_t = self._order[n]
+        if row == self._r:
+            self._r = out
+        else:
+            self._t = out
+        self._stale += 1
+        if self._stale > n:  # so that rounding cannot drift; O(n) an iteration on average
+            self._ranked = n
+            self._insert(row)
+            self._sum_vertices()
+            return
+        for j in range(n):
+            self._sum[j] += self._z[row * n + j] - self._z[out * n + j]
+        self._ranked = n
+        self._insert(row)
+
+    def _shrink(self):
+        """Move all vertices towards the best one and queue them for evaluation."""
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        n: cython.Py_ssize_t = self.n
+        b: cython.Py_ssize_t = self._order[0] * n
+        p: cython.Py_ssize_t
+        for i in range(n):
+            self._queue[i] = self._order[i + 1]
+            p = self._queue[i] * n
+            for j in range(n):
+                self._z[p + j] = self._z[b + j] + self._shrinkage * (
+                    self._z[p + j] - self._z[b + j]
+                )
+            self._place(self._queue[i])
+            self._f[self._queue[i]] = NAN
+        self._phase = SHRINK
+        self._ranked = 1
+        self._head = 0
+        self._queued = n
+        self._pending = self._queue[0]
+
+    def _insert(self, row: cython.Py_ssize_t):
+        """Rank `row` among the ranked vertices, after equal ones."""
+        k: cython.Py_ssize_t = self._ranked
+        f: cython.double = self._f[row]
+        while k > 0 and self._f[self._order[k - 1]] > f:
+            self._order[k] = self._order[k - 1]
+            k -= 1
+        self._order[k] = row
+        self._ranked += 1
+
+    def _sum_vertices(self):
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        n: cython.Py_ssize_t = self.n
+        p: cython.Py_ssize_t
+        for j in range(n):
+            self._sum[j] = 0.0
+        for i in range(n + 1):
+            p = self._order[i] * n
+            for j in range(n):
+                self._sum[j] += self._z[p + j]
+        self._stale = 0
+
+    def _place(self, row: cython.Py_ssize_t):
+        """Write the point that the objective sees for the search's coordinates in `row`."""
+        if self._boxed:
+            self.box.place(self._z, row * self.n, self._x, row * self.dim)
+
+    def _end_iteration(self):
+        self.nit += 1
+        if self._converged():
+            self._phase = REFLECT
+            self._finish(CONVERGED)
+            return
+        self._reflect()
+
+    def _finish(self, end: cython.int):
+        self._end = end
+        self.done = True
+
+    def _best_row(self):
+        # type: () -> int
+        """The row of the best value: before an expansion that of the reflection."""
+        if self._phase == EXPAND:
+            return self._r
+        return self._order[0] if self._ranked > 0 else self._queue[0]
+
+    # The rules of convergence
+
+    def _converged(self):
+        # type: () -> bool
+        best: cython.double = self._f[self._order[0]]
+        worst: cython.double = self._f[self._order[self.n]]
+        spread: cython.double = 0.0 if worst == best else worst - best
+        floor: cython.double = self._ulps * EPS * fabs(best) if fabs(best) < INF else 0.0
+        if self._rule == NO_RULE:
+            return False
+        if self._rule == BOTH:
+            if spread <= self._fatol or spread <= floor:
+                return self._within(self._xatol)
+            return self._ulps > 0.0 and self._within(0.0)
+        if self._rule == EITHER:
+            return spread <= self._fatol or self._within(self._xatol)
+        return self._standard_error() <= self._fatol
+
+    def _within(self, xatol):
+        # type: (float) -> bool
+        """Whether no vertex is farther than `xatol` from the best one in any coordinate.
+
+        The vertex that decided last time is looked at first, so that this is O(1) until the end.
+        """
+        rank: cython.Py_ssize_t
+        axis: cython.Py_ssize_t
+        if self._apart(self._seen_rank, self._seen_axis, xatol):
+            return False
+        for rank in range(self.n, 0, -1):
+            for axis in range(self.dim):
+                if self._apart(rank, axis, xatol):
+                    self._seen_rank = rank
+                    self._seen_axis = axis
+                    return False
+        return True
+
+    def _apart(self, rank, axis, xatol):
+        # type: (int, int, float) -> bool
+        best: cython.double = self._x[self._order[0] * self.dim + axis]
+        distance: cython.double = fabs(self._x[self._order[rank] * self.dim + axis] - best)
+        return not (distance <= xatol or distance <= self._ulps * EPS * fabs(best))
+
+    def _standard_error(self):
+        # type: () -> float
+        i: cython.Py_ssize_t
+        first: cython.double = self._f[self._order[0]]
+        mean: cython.double = 0.0
+        total: cython.double = 0.0
+        d: cython.double
+        if self._f[self._order[self.n]] == first:
+            return 0.0
+        for i in range(self.n + 1):
+            mean += (self._f[self._order[i]] - first) / (self.n + 1)
+        for i in range(self.n + 1):
+            d = (self._f[self._order[i]] - first) - mean
+            total += d * d
+        return sqrt(total / (self.n + 1))

@@ -1,0 +1,195 @@
+"""Initial simplexes.
+
+A builder is any callable ``builder(x0, lower, upper) -> (n+1, n)``: the start and its bounds (each
+(n,), infinite where there is none) in, the vertices out, the first of them x0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.errors import InvalidArgumentError
+
+__all__ = [
+    "AffineSimplex",
+    "AxisSimplex",
+    "FminsearchSimplex",
+    "RegularSimplex",
+    "SimplexBuilder",
+    "StepSimplex",
+    "axis_steps",
+]
+
+Array = NDArray[np.float64]
+SimplexBuilder = Callable[[Array, Array, Array], Array]
+
+
+def _positive(builder: object, *names: str) -> None:
+    for name in names:
+        value: object = getattr(builder, name)
+        if not isinstance(value, (int, float)) or not 0.0 < value < math.inf:
+            raise InvalidArgumentError(f"{name}={value!r}: expected a finite number above 0")
+
+
+def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
+    """Return the simplex x0, x0 + steps[i]·e_i; a step that leaves the bounds turns round.
+
+    A step that fits on neither side goes to the farther bound.
+
+    Parameters
+    ----------
+    x0, steps, lower, upper : ndarray of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n + 1, n)
+    """
+    up, down = x0 + steps, x0 - steps
+    within_up, within_down = (lower <= up) & (up <= upper), (lower <= down) & (down <= upper)
+    farther = np.where(upper - x0 >= x0 - lower, upper, lower)
+    ends = np.where(within_up, up, np.where(within_down, down, farther))
+    simplex = np.tile(x0, (len(x0) + 1, 1))
+    np.fill_diagonal(simplex[1:], ends)
+    return simplex
+
+
+@dataclass(frozen=True)
+class AxisSimplex:
+    """Vertex i is x0 with x_i + relative·abs(x_i), or x_i + absolute where x_i = 0; the default.
+
+    With two finite bounds the step is a quarter of their distance. A step that would leave the
+    bounds goes the other way.
+
+    Parameters
+    ----------
+    relative : float, default 0.5
+        On 47 Moré-Garbow-Hillstrom problems 0.5 solves more than any smaller figure tried.
+    absolute : float, default 0.5
+
+    Raises
+    ------
+    InvalidArgumentError
+        One of them is not a finite number above 0.
+    """
+
+    relative: float = 0.5
+    absolute: float = 0.5
+
+    def __post_init__(self) -> None:
+        _positive(self, "relative", "absolute")
+
+    def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
+        """Return the simplex (n+1, n) at `x0` (n,)."""
+        steps = np.where(x0 == 0.0, self.absolute, self.relative * np.abs(x0))
+        boxed = np.isfinite(lower) & np.isfinite(upper)
+        steps[boxed] = 0.25 * upper[boxed] - 0.25 * lower[boxed]
+        return axis_steps(x0, steps, lower, upper)
+
+
+@dataclass(frozen=True)
+class AffineSimplex:
+    """Vertex i is x0 with x_i·(1 + b) + a: Optim.jl's ``AffineSimplexer``.
+
+    Parameters
+    ----------
+    a : float, default 0.025
+    b : float, default 0.5
+    """
+
+    a: float = 0.025
+    b: float = 0.5
+
+    def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
+        """Return the simplex (n+1, n) at `x0` (n,)."""
+        simplex = np.tile(x0, (len(x0) + 1, 1))
+        np.fill_diagonal(simplex[1:], (1.0 + self.b) * x0 + self.a)
+        return simplex
+
+
+@dataclass(frozen=True)
+class FminsearchSimplex:
+    """Vertex i is x0 with x_i·(1 + b), or a where x_i = 0: MATLAB, SciPy and TFP.
+
+    Parameters
+    ----------
+    a : float, default 0.00025
+    b : float, default 0.05
+    """
+
+    a: float = 0.00025
+    b: float = 0.05
+
+    def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
+        """Return the simplex (n+1, n) at `x0` (n,)."""
+        simplex = np.tile(x0, (len(x0) + 1, 1))
+        np.fill_diagonal(simplex[1:], np.where(x0 == 0.0, self.a, (1.0 + self.b) * x0))
+        return simplex
+
+
+@dataclass(frozen=True)
+class StepSimplex:
+    """Vertex i is x0 with x_i + steps[i]; a step that would leave the bounds goes the other way.
+
+    Parameters
+    ----------
+    steps : float or sequence of n floats
+        Finite, none of them 0; in the units of x.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A step is 0 or not finite, or there are not n of them.
+    """
+
+    steps: float | Sequence[float]
+
+    def __post_init__(self) -> None:
+        steps = np.asarray(self.steps, dtype=np.float64)
+        if steps.ndim > 1 or not np.all(np.isfinite(steps) & (steps != 0.0)):
+            raise InvalidArgumentError(
+                f"steps={self.steps!r}: expected finite numbers other than 0, one or n of them"
+            )
+        object.__setattr__(self, "steps", tuple(steps.tolist()) if steps.ndim else float(steps))
+
+    def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
+        """Return the simplex (n+1, n) at `x0` (n,)."""
+        steps = np.asarray(self.steps, dtype=np.float64)
+        if steps.ndim and len(steps) != len(x0):
+            raise InvalidArgumentError(
+                f"steps has {len(steps)} entries: expected {len(x0)}, one for each coordinate"
+            )
+        return axis_steps(x0, np.broadcast_to(steps, x0.shape), lower, upper)
+
+
+@dataclass(frozen=True)
+class RegularSimplex:
+    """All edges have the same length (Spendley, Hext & Himsworth 1962).
+
+    Parameters
+    ----------
+    edge : float, default 1
+        That length, in the units of x.
+
+    Raises
+    ------
+    InvalidArgumentError
+        It is not a finite number above 0.
+    """
+
+    edge: float = 1.0
+
+    def __post_init__(self) -> None:
+        _positive(self, "edge")
+
+    def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
+        """Return the simplex (n+1, n) at `x0` (n,)."""
+        n = len(x0)
+        q = (math.sqrt(n + 1.0) - 1.0) / (n * math.sqrt(2.0))
+        simplex = np.tile(x0, (n + 1, 1))
+        simplex[1:] += self.edge * (q + np.eye(n) / math.sqrt(2.0))
+        return simplex

@@ -1,0 +1,66 @@
+"""What nelder raises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nelder.result import Result
+
+__all__ = [
+    "EvaluationError",
+    "InvalidArgumentError",
+    "MissingExtraError",
+    "NelderError",
+    "ReturnValueError",
+    "missing_extra",
+]
+
+
+class NelderError(Exception):
+    """Base of every error that nelder raises itself."""
+
+
+class InvalidArgumentError(NelderError, ValueError):
+    """An argument is not what the function takes.
+
+    The message names the argument, the value and what was expected. It is raised before the first
+    evaluation.
+    """
+
+
+class EvaluationError(NelderError, RuntimeError):
+    """The objective raised an exception; the original is the ``__cause__``.
+
+    Attributes
+    ----------
+    x : object
+        The point at which the objective raised, in the structure of ``x0``.
+    result : Result or None
+        The search so far: the best point found before the error.
+    """
+
+    x: object = None
+    result: Result | None = None
+
+
+class ReturnValueError(EvaluationError, TypeError):
+    """The objective returned something that is not a real scalar."""
+
+
+class MissingExtraError(NelderError, ImportError):
+    """A feature needs a package that is not installed; the message names the install command."""
+
+
+def missing_extra(feature: str, extra: str) -> MissingExtraError:
+    """Return the error for a feature whose optional packages are absent.
+
+    Parameters
+    ----------
+    feature : str
+        What the user asked for, as they wrote it.
+    extra : str
+        The extra of the ``nelder`` distribution that brings it.
+    """
+    return MissingExtraError(f"{feature} needs packages that are not installed: "
+                             f"run  pip install 'nelder[{extra}]'")
