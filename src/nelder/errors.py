@@ -62,5 +62,6 @@ def missing_extra(feature: str, extra: str) -> MissingExtraError:
     extra : str
         The extra of the ``nelder`` distribution that brings it.
     """
-    return MissingExtraError(f"{feature} needs packages that are not installed: "
-                             f"run  pip install 'nelder[{extra}]'")
+    return MissingExtraError(
+        f"{feature} needs packages that are not installed: run  pip install 'nelder[{extra}]'"
+    )

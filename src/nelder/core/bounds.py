@@ -63,9 +63,7 @@ class Box:
         Their indices.
     """
 
-    def __init__(
-        self, lower: NDArray[np.float64], upper: NDArray[np.float64], clips: bool
-    ) -> None:
+    def __init__(self, lower: NDArray[np.float64], upper: NDArray[np.float64], clips: bool) -> None:
         self.dim = len(lower)
         self.lower = np.array(lower, dtype=np.float64)
         self.upper = np.array(upper, dtype=np.float64)
@@ -108,7 +106,7 @@ class Box:
                     v = low + v * v
                 elif kind == UPPER:
                     v = high - v * v
-                if v < low:  # rounding must not leave the box either
+                if not v >= low:  # neither rounding nor NaN may leave the box
                     v = low
                 elif v > high:
                     v = high

@@ -131,6 +131,10 @@ class Stage:
         """A copy of the pending point, (dim,)."""
         return self._rows()[self._pending].copy()
 
+    def needed(self) -> NDArray[np.float64]:
+        """Return the points whose values are needed now, (k, dim), in the order of need."""
+        raise NotImplementedError
+
     def _rows(self) -> NDArray[np.float64]:
         return np.asarray(self._x).reshape(-1, self.dim)
 
@@ -293,8 +297,8 @@ class Points(Stage):
         return np.asarray(self._f)
 
     def needed(self) -> NDArray[np.float64]:
-        """Return the points not evaluated yet, (k, dim), in the order of need."""
-        return self._rows()[self.count :].copy() if not self.done else self._rows()[:0]
+        """Return the next point, (1, dim); the others are needed only if it is not lower."""
+        return self._rows()[self._pending : self._pending + (not self.done)].copy()
 
     def _take(self, f: cython.double):
         self._f[self._pending] = f

@@ -49,8 +49,10 @@ def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
     -------
     ndarray of shape (n + 1, n)
     """
-    up, down = x0 + steps, x0 - steps
-    within_up, within_down = (lower <= up) & (up <= upper), (lower <= down) & (down <= upper)
+    with np.errstate(over="ignore"):
+        up, down = x0 + steps, x0 - steps
+    within_up = (lower <= up) & (up <= upper) & np.isfinite(up)
+    within_down = (lower <= down) & (down <= upper)
     farther = np.where(upper - x0 >= x0 - lower, upper, lower)
     ends = np.where(within_up, up, np.where(within_down, down, farther))
     simplex = np.tile(x0, (len(x0) + 1, 1))
@@ -85,7 +87,8 @@ class AxisSimplex:
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
         """Return the simplex (n+1, n) at `x0` (n,)."""
-        steps = np.where(x0 == 0.0, self.absolute, self.relative * np.abs(x0))
+        steps = self.relative * np.abs(x0)
+        steps[steps == 0.0] = self.absolute
         boxed = np.isfinite(lower) & np.isfinite(upper)
         steps[boxed] = 0.25 * upper[boxed] - 0.25 * lower[boxed]
         return axis_steps(x0, steps, lower, upper)

@@ -1,0 +1,36 @@
+"""Run benchmarks: ``python -m benchmarks [name ...]``."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from benchmarks import asktell, native, nist_fits, overhead, scaling, solved
+from benchmarks.report import Report, machine, write
+
+BENCHMARKS: dict[str, Callable[[], Report]] = {
+    "overhead": overhead.run,
+    "native": native.run,
+    "asktell": asktell.run,
+    "solved": solved.run,
+    "nist": nist_fits.run,
+    "scaling": scaling.run,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := set(names) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    for name in names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        before = machine()
+        report = BENCHMARKS[name]()
+        paths = write(name, report, before)
+        print(f"\n{report.markdown()}\n")
+        print(f"written: {', '.join(path.name for path in paths)}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

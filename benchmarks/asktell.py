@@ -1,0 +1,94 @@
+"""Goal 6: ask/tell from Python, and the time to import the package."""
+
+import subprocess
+import sys
+import time
+from itertools import repeat
+
+import numpy as np
+from rich.progress import track
+
+import nelder
+from benchmarks.overhead import sphere
+from benchmarks.peers import NEVER
+from benchmarks.problems.problem import Array
+from benchmarks.report import Goal, Report, Table
+from benchmarks.timing import Run, costs, median
+
+__all__ = ["run"]
+
+DIMENSIONS = (2, 5, 10, 20, 40)
+SHORT, LONG = 200, 2000
+IMPORTS = ("import numpy", "import numpy, nelder")
+ROUNDS = 21
+
+
+def _runs(x0: Array) -> dict[str, Run]:
+    objective = sphere()
+    method = nelder.NelderMead(convergence=NEVER)
+
+    def ask_tell(evaluations: int) -> int:
+        optimizer = nelder.Optimizer(x0, method=method)
+        ask, tell = optimizer.ask, optimizer.tell
+        count = 0
+        while count < evaluations:
+            points = ask()
+            tell(points, [objective(x) for x in points])
+            count += len(points)
+        return count
+
+    def calls(times: int) -> int:
+        points = x0.reshape(1, -1)
+        for _ in repeat(None, times):
+            [objective(x) for x in points]
+        return times
+
+    return {"ask/tell": ask_tell, "calls": calls}
+
+
+def _import_times() -> dict[str, Array]:
+    """Return the seconds of fresh interpreters, interleaved."""
+    times: dict[str, list[float]] = {statement: [] for statement in IMPORTS}
+    for _ in track(range(ROUNDS), description="import"):
+        for statement, samples in times.items():
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, "-c", statement], check=True)
+            samples.append(time.perf_counter() - begin)
+    return {statement: 1e3 * np.array(samples) for statement, samples in times.items()}
+
+
+def run() -> Report:
+    """Measure the loop of ask and tell, then fresh interpreters."""
+    rows, overheads = [], []
+    for n in DIMENSIONS:
+        found = costs(_runs(np.ones(n)), SHORT, LONG)
+        total, alone = (1e6 * cost.per_evaluation for cost in found.values())
+        overheads.append(median(total - alone))
+        rows.append([n, median(alone), median(total), overheads[-1]])
+    columns = ["n", "objective µs", "ask/tell loop µs", "ask/tell overhead µs"]
+    times = _import_times()
+    numpy_alone, both = (median(samples) for samples in times.values())
+    most, extra = max(overheads), both - numpy_alone
+    return Report(
+        "Ask/tell, and import",
+        [
+            Goal("ask and tell at most 1 µs per evaluation", f"{most:.2f} µs", most <= 1.0),
+            Goal("import at most 50 ms over NumPy's", f"{extra:.0f} ms", extra <= 50.0),
+        ],
+        [
+            Table("Ask/tell, per evaluation", columns, rows),
+            Table(
+                "A fresh interpreter",
+                ["statement", "median ms"],
+                [[f"`{statement}`", median(samples)] for statement, samples in times.items()],
+            ),
+        ],
+        [
+            "The loop is `X = ask(); tell(X, [f(x) for x in X])` with f = `float(x @ x)` from "
+            "x0 = 1; the objective is the same list of calls without ask and tell.",
+            f"Time per evaluation: the difference of {LONG} and {SHORT} evaluations, divided by "
+            "the evaluations between them; medians of 15 interleaved rounds. A shrink asks for n "
+            "points at once.",
+            f"Import: wall time of `python -c`, medians of {ROUNDS} interleaved runs.",
+        ],
+    )

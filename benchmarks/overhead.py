@@ -1,0 +1,176 @@
+"""Goal 1: what an evaluation costs beyond the objective, driven from Python."""
+
+from collections.abc import Callable
+from itertools import repeat
+
+import nlopt
+import numpy as np
+import scipy.optimize
+
+import nelder
+from benchmarks.peers import NEVER
+from benchmarks.problems.problem import Array
+from benchmarks.report import Goal, Report, Table
+from benchmarks.timing import Cost, Run, costs, median
+
+__all__ = ["bare", "run", "sphere", "tumble"]
+
+DIMENSIONS = (2, 5, 10, 20, 40)
+SHORT, LONG = 200, 2000
+SOLVERS = ("nelder", "SciPy", "NLopt")
+
+Make = Callable[[], Callable[..., float]]
+
+_FALLING = [0.0, *(1.0 / k for k in range(1, LONG + 100))]
+
+
+def sphere() -> Callable[..., float]:
+    """Return x·x: an ordinary search, of all kinds of steps."""
+
+    def objective(x: Array, grad: object = None) -> float:
+        return float(x @ x)
+
+    return objective
+
+
+def tumble() -> Callable[..., float]:
+    """Return an objective of falling values above the first one.
+
+    Each is lower than the second worst and not the best, so that every evaluation is an accepted
+    reflection: an iteration of one evaluation, and the simplex turns about its best vertex for
+    ever.
+    """
+    following = iter(_FALLING).__next__
+
+    def objective(x: Array, grad: object = None) -> float:
+        return following()
+
+    return objective
+
+
+def _solvers(make: Make, x0: Array) -> dict[str, Run]:
+    method = nelder.NelderMead(convergence=NEVER)
+
+    def run_nelder(maxfev: int) -> int:
+        return nelder.minimize(make(), x0, method=method, maxfev=maxfev).nfev
+
+    def run_scipy(maxfev: int) -> int:
+        options = {"maxfev": maxfev, "xatol": 0.0, "fatol": 0.0}
+        return scipy.optimize.minimize(make(), x0, method="Nelder-Mead", options=options).nfev
+
+    def run_nlopt(maxfev: int) -> int:
+        opt = nlopt.opt(nlopt.LN_NELDERMEAD, x0.size)
+        opt.set_min_objective(make())
+        opt.set_maxeval(maxfev)
+        opt.optimize(x0)
+        return opt.get_numevals()
+
+    return dict(zip(SOLVERS, (run_nelder, run_scipy, run_nlopt), strict=True))
+
+
+def bare(call: Callable[[], Callable[[], object]]) -> dict[str, Run]:
+    """Return a loop of bare calls and the empty loop to subtract from it."""
+
+    def calls(times: int) -> int:
+        function = call()
+        for _ in repeat(None, times):
+            function()
+        return times
+
+    def empty(times: int) -> int:
+        for _ in repeat(None, times):
+            pass
+        return times
+
+    return {"calls": calls, "empty": empty}
+
+
+def _bare_objective(make: Make, x0: Array) -> dict[str, Run]:
+    def calls(times: int) -> int:
+        objective = make()
+        for _ in repeat(None, times):
+            objective(x0)
+        return times
+
+    return bare(lambda: lambda: None) | {"calls": calls}
+
+
+def _rows(found: dict[str, Cost]) -> tuple[dict[str, float], float, float]:
+    """Return the overheads, the cost of the objective, and the floor, all in µs."""
+    objective = 1e6 * (found["calls"].per_evaluation - found["empty"].per_evaluation)
+    floor = median(np.abs(objective - median(objective)))
+    return (
+        {name: median(1e6 * found[name].per_evaluation - objective) for name in SOLVERS},
+        median(objective),
+        floor,
+    )
+
+
+def _measure(make: Make) -> tuple[list[list], dict[int, dict[str, float]]]:
+    rows, overheads = [], {}
+    for n in DIMENSIONS:
+        x0 = np.ones(n)
+        found = costs(_solvers(make, x0) | _bare_objective(make, x0), SHORT, LONG)
+        over, objective, floor = _rows(found)
+        least = max(over["nelder"], floor)
+        ratios = {name: over[name] / least for name in SOLVERS}
+        overheads[n] = {"nelder": over["nelder"]} | {f"{s} ratio": ratios[s] for s in SOLVERS[1:]}
+        rows.append(
+            [n, objective, floor]
+            + [1e6 * median(found[s].per_evaluation) for s in SOLVERS]
+            + [over[s] for s in SOLVERS]
+            + [ratios[s] for s in SOLVERS[1:]]
+            + [1e6 * median(found[s].per_call) for s in SOLVERS]
+        )
+    return rows, overheads
+
+
+def _goals(kind: str, overheads: dict[int, dict[str, float]]) -> list[Goal]:
+    most = max(found["nelder"] for found in overheads.values())
+    scipy_least = min(found["SciPy ratio"] for found in overheads.values())
+    nlopt_2, nlopt_20 = overheads[2]["NLopt ratio"], overheads[20]["NLopt ratio"]
+    return [
+        Goal(f"{kind}: at most 0.15 µs at every n", f"{most:.3f} µs", most <= 0.15),
+        Goal(
+            f"{kind}: at least 60x less than SciPy at every n",
+            f"{scipy_least:.0f}x",
+            scipy_least >= 60.0,
+        ),
+        Goal(f"{kind}: at least 3x less than NLopt at n = 2", f"{nlopt_2:.1f}x", nlopt_2 >= 3.0),
+        Goal(
+            f"{kind}: at least 15x less than NLopt at n = 20", f"{nlopt_20:.1f}x", nlopt_20 >= 15.0
+        ),
+    ]
+
+
+def run() -> Report:
+    """Measure two objectives: an ordinary search, and nothing but reflections."""
+    columns = ["n", "objective µs", "floor µs"]
+    columns += [f"{s} µs/evaluation" for s in SOLVERS]
+    columns += [f"{s} overhead µs" for s in SOLVERS]
+    columns += [f"{s} / nelder" for s in SOLVERS[1:]]
+    columns += [f"{s} per call µs" for s in SOLVERS]
+    tables, goals = [], []
+    for kind, make in (("sphere", sphere), ("tumble", tumble)):
+        rows, overheads = _measure(make)
+        tables.append(Table(f"Objective: {kind}", columns, rows))
+        goals += _goals(kind, overheads)
+    return Report(
+        "Overhead per evaluation, Python objective",
+        goals,
+        tables,
+        [
+            "sphere is `float(x @ x)` from x0 = 1: an ordinary search of all kinds of steps. "
+            "tumble returns pre-drawn falling values above the first one: every evaluation is an "
+            "accepted reflection, so an iteration costs one evaluation, and nothing converges.",
+            f"Time per evaluation: the difference of a run of {LONG} evaluations and one of "
+            f"{SHORT}, divided by the evaluations between them. What a call costs once cancels; it "
+            "is the per-call column.",
+            "objective: the same function called in a Python loop, less the empty loop. Overhead: "
+            "time per evaluation less objective, median of 15 interleaved rounds.",
+            "floor: the median absolute deviation of the objective's own time. An overhead below "
+            "it cannot be told from it, and counts as the floor in a ratio.",
+            "No tolerance ever fires: nelder's and SciPy's are 0, NLopt has none. Default "
+            "coefficients and first steps for each.",
+        ],
+    )

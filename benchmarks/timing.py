@@ -1,0 +1,99 @@
+"""The cost of one more evaluation, of several things side by side.
+
+A run of `long` evaluations takes longer than one of `short`, and the difference is the cost of
+the evaluations between them; what a call costs once cancels. Rounds are interleaved: in each one
+everything is timed once, so that a machine that is busy for a while is busy for all.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.problems.problem import Array
+
+__all__ = ["Cost", "costs", "median"]
+
+Run = Callable[[int], int]
+"""Runs at most so many evaluations; returns how many there were."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes, in seconds: one sample for each round.
+
+    Parameters
+    ----------
+    per_evaluation : ndarray
+        The cost of one more evaluation.
+    per_call : ndarray
+        What is left of the short run: the cost of the call itself.
+    """
+
+    per_evaluation: Array
+    per_call: Array
+
+
+def median(samples: Array) -> float:
+    """Return the median as a Python float."""
+    return float(np.median(samples))
+
+
+@contextmanager
+def _no_gc() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _time(run: Run, evaluations: int, times: int) -> tuple[float, int]:
+    """Return the seconds and the evaluations of one call, averaged over `times` calls."""
+    begin = time.perf_counter()
+    for _ in range(times):
+        count = run(evaluations)
+    return (time.perf_counter() - begin) / times, count
+
+
+def costs(
+    runs: Mapping[str, Run], short: int, long: int, rounds: int = 15, seconds: float = 0.02
+) -> dict[str, Cost]:
+    """Time all runs in interleaved rounds.
+
+    Parameters
+    ----------
+    runs : mapping of str to callable
+    short, long : int
+        Budgets of the two runs whose difference counts.
+    rounds : int
+    seconds : float
+        A run is repeated in a round until it has taken about this long.
+
+    Returns
+    -------
+    dict of str to Cost
+    """
+    plan = []
+    for name, run in runs.items():
+        for budget in (short, long):
+            run(budget)  # warm up
+            once, _ = _time(run, budget, 1)
+            plan.append((name, run, budget, max(1, round(seconds / once))))
+    samples: dict[tuple[str, int], list[tuple[float, int]]] = {}
+    with _no_gc():
+        for _ in range(rounds):
+            for name, run, budget, times in plan:
+                samples.setdefault((name, budget), []).append(_time(run, budget, times))
+    found = {}
+    for name in runs:
+        t_short, m_short = np.array(samples[name, short]).T
+        t_long, m_long = np.array(samples[name, long]).T
+        per_evaluation = (t_long - t_short) / (m_long - m_short)
+        found[name] = Cost(per_evaluation, t_short - m_short * per_evaluation)
+    return found

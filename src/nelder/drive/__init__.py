@@ -1,0 +1,1 @@
+"""Ask, evaluate, tell, observe: the loop around a search."""

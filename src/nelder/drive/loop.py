@@ -1,0 +1,255 @@
+"""The loop around a search: evaluate, advance, observe, until it ends or a budget does.
+
+This is where the clock, Ctrl-C, failures of the objective and the observers are known. Whatever
+stops the search, the best point found is in the result, or in the ``result`` of what is raised.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.core.machine import Stage
+from nelder.drive.callback import Callback
+from nelder.drive.history import Recorder
+from nelder.drive.progress import ProgressLine
+from nelder.errors import EvaluationError, ReturnValueError
+from nelder.options import Budget, OnFailure
+from nelder.result import History, IntermediateResult, Result, Status
+from nelder.search.search import Search
+
+__all__ = ["Evaluator", "Observers", "drive", "result_of"]
+
+CHUNK_SECONDS = 0.02  # between two looks at the clock, where somebody wants them
+UNLIMITED = 2**62
+
+
+class Evaluator(Protocol):
+    """What fills a stage with values."""
+
+    @property
+    def chunked(self) -> bool:
+        """Whether `run` has to be called for short times only, for signals to be seen."""
+        ...
+
+    def run(
+        self,
+        stage: Stage,
+        evaluations: int,
+        iterations: int,
+        target: float,
+        points: NDArray[np.float64] | None = None,
+        values: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Evaluate pending points of `stage`; see `core.machine.Stage.run`."""
+        ...
+
+    def guarded(self, check: Callable[[], None]) -> Evaluator:
+        """Return the same with `check` called before every evaluation where that is possible."""
+        ...
+
+
+@dataclass(frozen=True)
+class Observers:
+    """Who watches a search, and how points look to them.
+
+    Attributes
+    ----------
+    restore : callable
+        Gives a flat point (dim,) the caller's structure.
+    names : tuple of str
+        Of the parameters, empty where points are flat.
+    callback : callable or None
+        Called with an `IntermediateResult` after every iteration.
+    progress : bool
+        Whether to draw a progress line.
+    history : bool
+        Whether to keep every point and value.
+    """
+
+    restore: Callable[[NDArray[np.float64]], Any]
+    names: tuple[str, ...] = ()
+    callback: Callback | None = None
+    progress: bool = False
+    history: bool = False
+
+
+class _OutOfTime(Exception):
+    """The deadline passed before an evaluation."""
+
+
+def result_of(
+    search: Search,
+    status: Status,
+    elapsed: float,
+    observers: Observers,
+    history: History | None = None,
+) -> Result:
+    """Return the search as it stands as a result."""
+    x, fun = search.best
+    return Result(
+        x=observers.restore(x),
+        fun=fun,
+        success=status.success,
+        status=status,
+        message=status.message,
+        nfev=search.nfev,
+        nit=search.nit,
+        nshrink=search.nshrink,
+        nrestart=search.nrestart,
+        nfailed=search.nfailed,
+        elapsed=elapsed,
+        final_simplex=search.simplex,
+        history=history,
+        names=observers.names,
+        flat=x.copy(),
+    )
+
+
+def drive(
+    search: Search,
+    evaluator: Evaluator,
+    budget: Budget,
+    on_failure: OnFailure,
+    observers: Observers,
+) -> Result:
+    """Run `search` to its end or that of `budget`.
+
+    Raises
+    ------
+    EvaluationError
+        The objective raised and `on_failure` is "raise", or returned no real scalar. The error
+        carries ``x`` and ``result``.
+    KeyboardInterrupt
+        With ``result``, the search so far.
+    """
+    began = time.perf_counter()
+    recorder = Recorder(search.stage.dim) if observers.history else None
+
+    def result(status: Status) -> Result:
+        history = recorder.until(search.nfev) if recorder else None
+        return result_of(search, status, time.perf_counter() - began, observers, history)
+
+    line = ProgressLine(budget) if observers.progress else None
+    status = Status.INTERRUPTED
+    try:
+        status = _loop(search, evaluator, budget, on_failure, observers, recorder, line, began)
+        return result(status)
+    except EvaluationError as error:
+        status = Status.OBJECTIVE_FAILED
+        if error.result is None:
+            error.result = result(status)
+        raise
+    except BaseException as error:  # Ctrl-C, or an error in a callback or a rule: lose nothing
+        error.result = result(status)  # type: ignore[attr-defined]
+        raise
+    finally:
+        if line is not None:
+            line.close(search, time.perf_counter() - began, status)
+
+
+def _loop(
+    search: Search,
+    evaluator: Evaluator,
+    budget: Budget,
+    on_failure: OnFailure,
+    observers: Observers,
+    recorder: Recorder | None,
+    line: ProgressLine | None,
+    began: float,
+) -> Status:
+    clock = time.perf_counter
+    deadline = began + budget.maxtime
+    if deadline < math.inf:
+
+        def check() -> None:
+            if search.nfev and clock() >= deadline:
+                raise _OutOfTime
+
+        evaluator = evaluator.guarded(check)
+    callback = observers.callback
+    every_iteration = callback is not None or search.pauses
+    chunked = evaluator.chunked or line is not None
+    chunk = 1 if chunked else UNLIMITED
+    points = values = None
+    while True:
+        status = _ended(search, budget, clock() >= deadline)
+        if status is not None:
+            return status
+        left = min(budget.maxfev - search.nfev, chunk)
+        if recorder is not None:
+            points, values = recorder.room(search.nfev)
+            left = min(left, len(values))
+        iterations = min(budget.maxiter, UNLIMITED)
+        if every_iteration:
+            iterations = min(iterations, search.nit + 1)
+        if iterations == 0:  # the first simplex is asked for all the same, and no more
+            left, iterations = min(left, len(search.stage.needed())), 1
+        nit, started = search.nit, clock()
+        try:
+            evaluator.run(search.stage, int(left), int(iterations), budget.target, points, values)
+        except _OutOfTime:
+            return Status.MAXTIME
+        except ReturnValueError as error:
+            error.x = observers.restore(search.stage.x)
+            raise
+        except Exception as error:
+            x = observers.restore(search.stage.x)
+            search.stage.tell(math.nan)
+            search.advance()
+            if on_failure == "stop":
+                return Status.OBJECTIVE_FAILED
+            if on_failure == "raise":
+                failure = EvaluationError(f"the objective raised {error!r} at x={x!r}")
+                failure.x = x
+                raise failure from error
+        else:
+            search.advance()
+        if chunked:
+            spent = clock() - started
+            chunk = min(2 * chunk, UNLIMITED) if spent < CHUNK_SECONDS else max(1, chunk // 2)
+        if line is not None:
+            line.show(search, clock() - began)
+        if callback is not None and search.nit > nit:
+            try:
+                callback(_intermediate(search, observers, clock() - began))
+            except StopIteration:
+                return Status.CALLBACK
+
+
+def _ended(search: Search, budget: Budget, late: bool) -> Status | None:
+    """Return why the search is over, or None while it is not."""
+    best = search.best[1]
+    if best == -math.inf:
+        return Status.UNBOUNDED
+    if best <= budget.target:
+        return Status.TARGET
+    if search.done:
+        return search.status
+    if search.nfev >= budget.maxfev:
+        return Status.MAXFEV
+    if search.nit >= budget.maxiter and search.begun:
+        return Status.MAXITER
+    if late and search.nfev:
+        return Status.MAXTIME
+    return None
+
+
+def _intermediate(search: Search, observers: Observers, elapsed: float) -> IntermediateResult:
+    x, fun = search.best
+    vertices, values = search.simplex
+    return IntermediateResult(
+        x=observers.restore(x),
+        fun=fun,
+        nit=search.nit,
+        nfev=search.nfev,
+        simplex=vertices,
+        values=values,
+        elapsed=elapsed,
+    )

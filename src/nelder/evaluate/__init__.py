@@ -1,0 +1,1 @@
+"""How f(x) is obtained."""

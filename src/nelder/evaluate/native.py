@@ -1,0 +1,156 @@
+"""A C function as objective: called without the GIL, with nothing between it and the machine."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.core.machine import Stage
+from nelder.errors import InvalidArgumentError
+
+__all__ = ["NativeObjective", "native_objective"]
+
+_SIGNATURE = "double f(int64_t n, const double *x, void *data)"
+
+
+class NativeObjective:
+    """A C function ``double f(int64_t n, const double *x, void *data)``.
+
+    It must not write to x, and must be safe to call without the GIL.
+
+    Parameters
+    ----------
+    address : int or ctypes function
+        Where it is.
+    data : int, ctypes pointer, ndarray or None, optional
+        What it gets as `data`: an address, or an object whose memory it is and which is kept alive.
+
+    Raises
+    ------
+    InvalidArgumentError
+        `address` or `data` is of another type, or null.
+    """
+
+    chunked = True
+
+    def __init__(self, address: Any, data: Any = None) -> None:
+        self.address = _address_of_function(address)
+        self.data = _address_of_data(data)
+        self._alive = (address, data)
+
+    def __repr__(self) -> str:
+        return f"NativeObjective({self.address:#x})"
+
+    def run(
+        self,
+        stage: Stage,
+        evaluations: int,
+        iterations: int,
+        target: float,
+        points: NDArray[np.float64] | None = None,
+        values: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Fill `stage`; see `core.machine.Stage.run_native`."""
+        stage.run_native(self.address, self.data, evaluations, iterations, target, points, values)
+
+    def guarded(self, check: Callable[[], None]) -> NativeObjective:
+        """Return itself: nothing of Python's is called before an evaluation."""
+        return self
+
+
+def native_objective(fun: object) -> NativeObjective | None:
+    """Return `fun` as a native objective, or None where it is an ordinary callable.
+
+    Numba's ``cfunc`` and SciPy's ``LowLevelCallable`` are recognised.
+
+    Raises
+    ------
+    InvalidArgumentError
+        It is a C function of another signature.
+    """
+    if isinstance(fun, NativeObjective):
+        return fun
+    module = type(fun).__module__.partition(".")[0]
+    kind = type(fun).__name__
+    if module == "numba" and kind == "CFunc":
+        return _from_numba(fun)
+    if module == "scipy" and kind == "LowLevelCallable":
+        return _from_scipy(cast("Any", fun))
+    return None
+
+
+def _from_numba(fun: Any) -> NativeObjective:
+    signature = fun._sig
+    args = [str(arg) for arg in signature.args]
+    data = [] if len(args) < 3 else args[2:]
+    if (
+        str(signature.return_type) != "float64"
+        or len(args) not in (2, 3)
+        or args[0] not in ("int64", "int32")
+        or args[1] != "float64*"
+        or any(arg != "none*" and not arg.endswith("*") for arg in data)
+    ):
+        raise InvalidArgumentError(
+            f"fun is a Numba cfunc of signature {signature}: expected "
+            "float64(int64, CPointer(float64), voidptr)"
+        )
+    native = NativeObjective(fun.address)
+    native._alive = (fun, None)
+    return native
+
+
+def _from_scipy(fun: Any) -> NativeObjective:
+    api = ctypes.pythonapi
+    for name in ("PyCapsule_GetName", "PyCapsule_GetPointer", "PyCapsule_GetContext"):
+        getattr(api, name).restype = ctypes.c_char_p if name.endswith("Name") else ctypes.c_void_p
+    capsule = ctypes.py_object(tuple.__getitem__(fun, 0))
+    signature = api.PyCapsule_GetName(capsule)
+    text = (signature or b"").decode()
+    types = text[text.find("(") + 1 : text.rfind(")")].replace(" ", "").split(",")
+    if (
+        not text.replace(" ", "").startswith("double(")
+        or len(types) not in (2, 3)
+        or types[0] not in ("int", "long", "int64_t", "npy_intp", "longlong")
+        or types[1] not in ("double*", "constdouble*")
+        or types[2:] not in ([], ["void*"])
+    ):
+        raise InvalidArgumentError(
+            f"fun is a LowLevelCallable of signature {text!r}: expected "
+            "'double (int, double *, void *)', the int of 32 or 64 bits"
+        )
+    address = api.PyCapsule_GetPointer(capsule, ctypes.c_char_p(signature))
+    native = NativeObjective(address, api.PyCapsule_GetContext(capsule) or 0)
+    native._alive = (fun, None)
+    return native
+
+
+def _address_of_function(address: Any) -> int:
+    if isinstance(address, ctypes._CFuncPtr):  # type: ignore[attr-defined]
+        address = ctypes.cast(cast("Any", address), ctypes.c_void_p).value
+    if isinstance(address, (int, np.integer)) and not isinstance(address, bool) and address > 0:
+        return int(address)
+    raise InvalidArgumentError(
+        f"address={address!r}: expected the address, above 0, of a C function {_SIGNATURE}"
+    )
+
+
+def _address_of_data(data: Any) -> int:
+    if data is None:
+        return 0
+    if isinstance(data, (int, np.integer)) and not isinstance(data, bool) and data >= 0:
+        return int(data)
+    if isinstance(data, np.ndarray):
+        return int(cast("Any", data).ctypes.data)
+    if isinstance(data, ctypes.c_void_p):
+        return data.value or 0
+    if isinstance(data, ctypes._Pointer):  # type: ignore[attr-defined]
+        return ctypes.cast(cast("Any", data), ctypes.c_void_p).value or 0
+    if isinstance(data, (ctypes.Structure, ctypes.Array)):
+        return ctypes.addressof(cast("Any", data))
+    raise InvalidArgumentError(
+        f"data={data!r}: expected None, an address, a ctypes object or an ndarray"
+    )

@@ -1,0 +1,51 @@
+"""A Python callable as objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.core.machine import Stage
+
+__all__ = ["PythonObjective"]
+
+
+@dataclass(frozen=True)
+class PythonObjective:
+    """``fun(x, *args)`` of x (n,), called in this thread.
+
+    Attributes
+    ----------
+    chunked : bool
+        Whether calls of `run` have to be short for signals and clocks to be seen.
+    """
+
+    fun: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    chunked = False
+
+    def run(
+        self,
+        stage: Stage,
+        evaluations: int,
+        iterations: int,
+        target: float,
+        points: NDArray[np.float64] | None = None,
+        values: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Fill `stage`; see `core.machine.Stage.run`."""
+        stage.run(self.fun, self.args, evaluations, iterations, target, points, values)
+
+    def guarded(self, check: Callable[[], None]) -> PythonObjective:
+        """Return the same objective with `check` called before every evaluation."""
+        fun = self.fun
+
+        def checked(x: NDArray[np.float64], *args: Any) -> Any:
+            check()
+            return fun(x, *args)
+
+        return PythonObjective(checked, self.args)

@@ -1,0 +1,80 @@
+"""Settings of a run, checked on construction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Literal, get_args
+
+from nelder.errors import InvalidArgumentError
+
+__all__ = ["Budget", "OnFailure", "check_on_failure", "is_real"]
+
+OnFailure = Literal["raise", "worst", "stop"]
+
+
+def is_real(value: object) -> bool:
+    """Whether `value` is a real number and not NaN."""
+    return isinstance(value, Real) and not math.isnan(value)
+
+
+def _whole(name: str, value: object, least: int) -> float:
+    """Return a count, or inf for no limit."""
+    if value is None or value == math.inf:
+        return math.inf
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:
+        return int(value)
+    raise InvalidArgumentError(f"{name}={value!r}: expected a whole number, {least} or above")
+
+
+def check_on_failure(value: object) -> OnFailure:
+    """Return the policy `value`, or raise InvalidArgumentError."""
+    for policy in get_args(OnFailure):
+        if value == policy:
+            return policy
+    raise InvalidArgumentError(f"on_failure={value!r}: expected one of {get_args(OnFailure)}")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend; exact, the first simplex included.
+
+    Parameters
+    ----------
+    maxfev : int or None
+        Evaluations; None is 1000·(n + 1).
+    maxiter : int or None
+        Iterations; None is no limit.
+    maxtime : float or None
+        Seconds; no evaluation begins later. None is no limit.
+    target : float or None
+        The search ends at the first value at or below it.
+    n : int
+        Coordinates searched.
+
+    Raises
+    ------
+    InvalidArgumentError
+        One of them is negative or of the wrong type.
+    """
+
+    maxfev: float
+    maxiter: float
+    maxtime: float
+    target: float
+
+    def __init__(
+        self, maxfev: object, maxiter: object, maxtime: object, target: object, n: int
+    ) -> None:
+        if maxfev is None:
+            maxfev = 1000 * (n + 1)
+        if maxtime is not None and not (is_real(maxtime) and float(maxtime) > 0.0):  # type: ignore[arg-type]
+            raise InvalidArgumentError(f"maxtime={maxtime!r}: expected a number of seconds above 0")
+        if target is not None and not is_real(target):
+            raise InvalidArgumentError(f"target={target!r}: expected a real number")
+        put = object.__setattr__
+        put(self, "maxfev", _whole("maxfev", maxfev, 1))
+        put(self, "maxiter", _whole("maxiter", maxiter, 0))
+        put(self, "maxtime", math.inf if maxtime is None else float(maxtime))  # type: ignore[arg-type]
+        put(self, "target", -math.inf if target is None else float(target))  # type: ignore[arg-type]

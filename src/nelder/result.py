@@ -1,0 +1,234 @@
+"""What a search gives back."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["History", "IntermediateResult", "Result", "Simplex", "Status"]
+
+Kind = Literal["converged", "budget", "user", "failed", "running"]
+
+
+class Status(IntEnum):
+    """Why a search ended; the numbers that SciPy has too are SciPy's.
+
+    ``kind`` sorts them: "converged", "budget", "user", "failed", or "running" where it has not
+    ended.
+    """
+
+    RUNNING = -1
+    CONVERGED = 0
+    MAXFEV = 1
+    MAXITER = 2
+    MAXTIME = 3
+    TARGET = 4
+    UNBOUNDED = 5
+    NO_FINITE_VALUE = 6
+    OBJECTIVE_FAILED = 7
+    INTERRUPTED = 8
+    CALLBACK = 99
+
+    @property
+    def kind(self) -> Kind:
+        """Which sort of end this is."""
+        return _ENDS[self][0]
+
+    @property
+    def message(self) -> str:
+        """The reason in words."""
+        return _ENDS[self][1]
+
+    @property
+    def success(self) -> bool:
+        """Whether the search ended as hoped: converged, or at the target that was asked for."""
+        return self in (Status.CONVERGED, Status.TARGET)
+
+
+_ENDS: dict[Status, tuple[Kind, str]] = {
+    Status.RUNNING: ("running", "the search has not ended"),
+    Status.CONVERGED: ("converged", "the simplex and its values are within the tolerances"),
+    Status.MAXFEV: ("budget", "maxfev evaluations are used up"),
+    Status.MAXITER: ("budget", "maxiter iterations are used up"),
+    Status.MAXTIME: ("budget", "maxtime seconds are used up"),
+    Status.TARGET: ("budget", "a value at or below the target was found"),
+    Status.UNBOUNDED: ("failed", "the objective is unbounded below: it returned -inf"),
+    Status.NO_FINITE_VALUE: ("failed", "no finite value was found"),
+    Status.OBJECTIVE_FAILED: ("failed", "the objective raised an exception"),
+    Status.INTERRUPTED: ("user", "interrupted"),
+    Status.CALLBACK: ("user", "the callback raised StopIteration"),
+}
+
+
+class Simplex(NamedTuple):
+    """Vertices (n + 1, n), best first, and their values (n + 1,); NaN where not evaluated."""
+
+    vertices: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+class History(NamedTuple):
+    """Every evaluated point (nfev, n), in order, and what the objective returned (nfev,).
+
+    NaN stands where it raised an exception.
+    """
+
+    points: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+class _Record:
+    """Attributes under SciPy's names as dictionary items too."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of all entries."""
+        return tuple(f.name for f in fields(self) if f.repr)  # type: ignore[arg-type]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the entry `name`, or `default`."""
+        return self[name] if name in self else default
+
+
+@dataclass(frozen=True, eq=False)
+class IntermediateResult(_Record):
+    """The search at the end of an iteration, as a callback gets it.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n,), or the structure of ``x0``
+        Best point so far.
+    fun : float
+        Its value.
+    nit, nfev : int
+        Iterations and evaluations so far.
+    simplex : ndarray of shape (n + 1, n)
+        The vertices, best first.
+    values : ndarray of shape (n + 1,)
+        Their values.
+    elapsed : float
+        Seconds since the search began.
+    """
+
+    x: Any
+    fun: float
+    nit: int
+    nfev: int
+    simplex: NDArray[np.float64]
+    values: NDArray[np.float64]
+    elapsed: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(_Record):
+    """The outcome of a search. Entries can be read as attributes and as ``result["x"]``.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n,), or the structure of ``x0``
+        The best point evaluated.
+    fun : float
+        Its value.
+    success : bool
+        Whether the search converged and the restart probe found nothing lower, or the target was
+        reached.
+    status : Status
+        Why the search ended; ``status.kind`` tells converged, budget, user and failed apart.
+    message : str
+        The same in words.
+    nfev : int
+        Evaluations.
+    nit : int
+        Iterations.
+    nshrink : int
+        Shrinks.
+    nrestart : int
+        Restarts after the probe found a lower value.
+    nfailed : int
+        Evaluations that raised an exception or gave NaN or +inf.
+    elapsed : float
+        Seconds.
+    final_simplex : Simplex
+        ``vertices`` (n + 1, n), best first, and ``values`` (n + 1,).
+    history : History or None
+        ``points`` (nfev, n) and ``values`` (nfev,) where asked for.
+    names : tuple of str
+        Names of the n parameters, empty where ``x0`` is a plain array.
+    """
+
+    x: Any
+    fun: float
+    success: bool
+    status: Status
+    message: str
+    nfev: int
+    nit: int
+    nshrink: int
+    nrestart: int
+    nfailed: int
+    elapsed: float
+    final_simplex: Simplex
+    history: History | None = None
+    names: tuple[str, ...] = ()
+    flat: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [
+            ("success", f"{self.success}"),
+            ("status", f"{self.status.name} ({self.status.kind})"),
+            ("fun", f"{self.fun:.12g}"),
+        ]
+        if self.names:
+            shown = list(zip(self.names, self.flat.tolist(), strict=True))[:20]
+            rows += [(name, f"{value:.10g}") for name, value in shown]
+            if len(self.names) > len(shown):
+                rows.append(("…", f"{len(self.names) - len(shown)} more"))
+        else:
+            rows.append(("x", np.array2string(self.flat, precision=10, threshold=20)))
+        rows += [
+            ("nfev", f"{self.nfev}"),
+            ("nit", f"{self.nit}"),
+            ("nrestart", f"{self.nrestart}"),
+            ("nfailed", f"{self.nfailed}"),
+            ("elapsed", f"{self.elapsed:.3g} s"),
+        ]
+        return rows
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        width = max(len(name) for name, _ in rows)
+        lines = [
+            f"{name:>{width}}: " + value.replace("\n", "\n" + " " * (width + 2))
+            for name, value in rows
+        ]
+        return "\n".join([f"nelder.Result: {self.message}", *lines])
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th style='text-align:right'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'><code>{html.escape(value)}</code></td></tr>"
+            for name, value in self._rows()
+        )
+        return (
+            f"<table><caption>nelder.Result: {html.escape(self.message)}</caption>"
+            f"<tbody>{cells}</tbody></table>"
+        )

@@ -1,0 +1,76 @@
+"""The restart probe: is there anything lower right beside the point found?
+
+After O'Neill (1971, AS 47): look at x_b ± 1e-3·step_i·e_i. A lower value there unmasks a simplex that
+has collapsed where there is no minimum, as McKinnon's functions make it. Where neither side of an
+axis differs at all from the best value the step was too small to be seen; it is widened a
+thousandfold, up to the scale of the coordinate, so that a start such as 1e-20 does not pass for
+converged.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["below", "first_radii", "probe_points", "wider_radii"]
+
+Array = NDArray[np.float64]
+
+FIRST = 1e-3  # of the first steps
+WIDER = 1e3
+ULPS = 4 * 2.220446049250313e-16
+
+
+def below(value: float) -> float:
+    """Return what a probed value must undercut: `value`, less a few units of its rounding."""
+    return value - ULPS * abs(value) if math.isfinite(value) else value
+
+
+def first_radii(steps: Array) -> Array:
+    """Return how far to look along each axis, (n,), for the first steps (n,)."""
+    return FIRST * steps
+
+
+def wider_radii(x: Array, steps: Array, radii: Array, unseen: NDArray[np.bool_]) -> Array:
+    """Return the next radii, (n,): 0 where an axis needs no further look.
+
+    Parameters
+    ----------
+    x, steps, radii : ndarray of shape (n,)
+        The best point, the first steps, and the radii just looked at.
+    unseen : ndarray of bool, shape (n,)
+        Axes along which no value differed from the best.
+    """
+    scale = np.maximum(steps, 0.5 * np.maximum(1.0, np.abs(x)))
+    wider = np.minimum(WIDER * radii, scale)
+    return np.where(unseen & (wider > radii), wider, 0.0)
+
+
+def probe_points(
+    x: Array, axes: NDArray[np.intp], radii: Array, lower: Array, upper: Array
+) -> tuple[Array, NDArray[np.intp]]:
+    """Return the points x ± radii[i]·e_axes[i] inside the bounds, and the i of each.
+
+    Parameters
+    ----------
+    x, lower, upper : ndarray of shape (dim,)
+    axes, radii : ndarray of shape (n,)
+
+    Returns
+    -------
+    points : ndarray of shape (m, dim), m <= 2n
+    which : ndarray of int, shape (m,)
+    """
+    points: list[Array] = []
+    which: list[int] = []
+    for i, (axis, radius) in enumerate(zip(axes.tolist(), radii.tolist(), strict=True)):
+        for signed in (radius, -radius):
+            moved = min(max(x[axis] + signed, lower[axis]), upper[axis])
+            if moved != x[axis] and math.isfinite(moved):
+                point = x.copy()
+                point[axis] = moved
+                points.append(point)
+                which.append(i)
+    return np.array(points).reshape(-1, len(x)), np.array(which, dtype=np.intp)

@@ -1,0 +1,69 @@
+"""The first simplex of a search, checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from nelder.core.simplexes import SimplexBuilder
+
+__all__ = ["first_simplex"]
+
+Array = NDArray[np.float64]
+
+
+def first_simplex(given: SimplexBuilder | Array, x0: Array, lower: Array, upper: Array) -> Array:
+    """Return the vertices (n + 1, n) that `given` names, inside the bounds.
+
+    A vertex outside is mirrored at its upper bound, then moved to the nearest point inside.
+
+    Parameters
+    ----------
+    given : callable or ndarray of shape (n + 1, n)
+        The method's ``initial_simplex``.
+    x0, lower, upper : ndarray of shape (n,)
+        The searched coordinates.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The simplex has another shape, is not finite, or is degenerate.
+    """
+    n = len(x0)
+    made: Any = given(x0.copy(), lower, upper) if callable(given) else given
+    simplex = np.array(made, dtype=np.float64)
+    if simplex.shape != (n + 1, n):
+        raise InvalidArgumentError(
+            f"initial_simplex has shape {simplex.shape}: expected {(n + 1, n)}, a row for each "
+            f"vertex and a column for each of the {n} searched coordinates"
+        )
+    if not np.all(np.isfinite(simplex)):
+        i, j = np.argwhere(~np.isfinite(simplex))[0].tolist()
+        raise InvalidArgumentError(
+            f"initial_simplex[{i}, {j}]={simplex[i, j]}: expected a finite number"
+        )
+    simplex = np.where(simplex > upper, upper - (simplex - upper), simplex)
+    simplex = np.clip(simplex, lower, upper)
+    if _degenerate(simplex[1:] - simplex[0]):
+        raise InvalidArgumentError(
+            "initial_simplex is degenerate: expected vertices that do not all lie in one "
+            f"hyperplane, got {np.array2string(simplex, threshold=30)}"
+        )
+    return simplex
+
+
+def _degenerate(edges: Array) -> bool:
+    """Whether the edges (n, n) are linearly dependent, whatever the units of the coordinates."""
+    lengths = np.abs(edges).max(axis=0)
+    if np.any(lengths == 0.0):
+        return True
+    if np.count_nonzero(edges) == len(edges):  # one step along each axis
+        return False
+    scaled = edges / lengths
+    rows = np.abs(scaled).max(axis=1, keepdims=True)
+    return bool(np.any(rows == 0.0)) or int(np.linalg.matrix_rank(scaled / rows)) < len(edges)

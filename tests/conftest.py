@@ -1,0 +1,38 @@
+"""Fixtures for every suite."""
+
+import os
+
+import nelder.core.bounds
+import nelder.core.machine
+import pytest
+from hypothesis import settings
+
+from tests.uncompiled import installed, is_compiled, uncompiled
+
+settings.register_profile("nelder", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("nelder")
+
+
+def pytest_configure(config):
+    """Let test files of the same name stand in several folders: ``--import-mode=importlib``."""
+    config.option.importmode = "importlib"
+
+
+@pytest.fixture(scope="session")
+def compiled_core():
+    """The core as an extension; skips where there was no compiler."""
+    if not (is_compiled(nelder.core.machine) and is_compiled(nelder.core.bounds)):
+        pytest.skip("this install is uncompiled")
+    return installed()
+
+
+@pytest.fixture(scope="session")
+def uncompiled_core():
+    """The same files as plain Python."""
+    return uncompiled()
+
+
+@pytest.fixture(scope="session", params=["compiled", "uncompiled"])
+def core(request):
+    """The core in either flavour, with its Machine, Points and Box."""
+    return request.getfixturevalue(f"{request.param}_core")

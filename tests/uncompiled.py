@@ -1,0 +1,48 @@
+"""The core in both flavours: as installed, and the same files without the compiler."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from unittest import mock
+
+import nelder.core.bounds
+import nelder.core.machine
+
+
+def is_compiled(module: ModuleType) -> bool:
+    """Whether `module` is an extension."""
+    return not str(module.__file__).endswith(".py")
+
+
+def flavour(name: str, bounds: ModuleType, machine: ModuleType) -> SimpleNamespace:
+    """Gather what the tests take from a core."""
+    return SimpleNamespace(
+        name=name, Machine=machine.Machine, Points=machine.Points, Box=bounds.Box, module=machine
+    )
+
+
+def installed() -> SimpleNamespace:
+    """Return the core as it is installed, compiled or not."""
+    return flavour("compiled", nelder.core.bounds, nelder.core.machine)
+
+
+def uncompiled(cython: bool = True) -> SimpleNamespace:
+    """Return the core from its .py files, with their own Box; optionally as if without Cython."""
+    absent = {} if cython else {"cython": None}
+    with mock.patch.dict(sys.modules, absent):
+        bounds = _load(nelder.core.bounds)
+        with mock.patch.dict(sys.modules, {"nelder.core.bounds": bounds}):
+            machine = _load(nelder.core.machine)
+    return flavour("uncompiled", bounds, machine)
+
+
+def _load(module: ModuleType) -> ModuleType:
+    path = Path(str(module.__file__)).parent / f"{module.__name__.rpartition('.')[2]}.py"
+    spec = importlib.util.spec_from_file_location(f"uncompiled_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    copy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    assert not is_compiled(copy)
+    return copy
