@@ -9,7 +9,7 @@ import numpy as np
 from rich.progress import track
 
 import nelder
-from benchmarks.overhead import sphere
+from benchmarks.overhead import dot, start
 from benchmarks.peers import NEVER
 from benchmarks.problems.problem import Array
 from benchmarks.report import Goal, Report, Table
@@ -24,7 +24,7 @@ ROUNDS = 21
 
 
 def _runs(x0: Array) -> dict[str, Run]:
-    objective = sphere()
+    objective = dot(x0.size)
     method = nelder.NelderMead(convergence=NEVER)
 
     def ask_tell(evaluations: int) -> int:
@@ -61,7 +61,7 @@ def run() -> Report:
     """Measure the loop of ask and tell, then fresh interpreters."""
     rows, overheads = [], []
     for n in DIMENSIONS:
-        found = costs(_runs(np.ones(n)), SHORT, LONG)
+        found = costs(_runs(start(n)), SHORT, LONG)
         total, alone = (1e6 * cost.per_evaluation for cost in found.values())
         overheads.append(median(total - alone))
         rows.append([n, median(alone), median(total), overheads[-1]])
@@ -84,8 +84,8 @@ def run() -> Report:
             ),
         ],
         [
-            "The loop is `X = ask(); tell(X, [f(x) for x in X])` with f = `float(x @ x)` from "
-            "x0 = 1; the objective is the same list of calls without ask and tell.",
+            "The loop is `X = ask(); tell(X, [f(x) for x in X])` with f = `float(x.dot(x))`; the "
+            "objective is the same list of calls without ask and tell.",
             f"Time per evaluation: the difference of {LONG} and {SHORT} evaluations, divided by "
             "the evaluations between them; medians of 15 interleaved rounds. A shrink asks for n "
             "points at once.",

@@ -2,11 +2,11 @@
 
 import os
 
-import nelder.core.bounds
-import nelder.core.machine
 import pytest
 from hypothesis import settings
 
+import nelder.core.bounds
+import nelder.core.machine
 from tests.uncompiled import installed, is_compiled, uncompiled
 
 settings.register_profile("nelder", deadline=None, derandomize="CI" in os.environ)

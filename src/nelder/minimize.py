@@ -7,23 +7,15 @@ from typing import Any
 
 from nelder.drive.callback import read_callback
 from nelder.drive.loop import Observers, drive
-from nelder.errors import InvalidArgumentError
 from nelder.evaluate.objective import read_objective
 from nelder.options import Budget, OnFailure, check_on_failure
 from nelder.parameters import Parameters
 from nelder.result import Result
-from nelder.search.nelder_mead import NelderMead
+from nelder.search.nelder_mead import NelderMead, check_method
 
-__all__ = ["check_method", "minimize"]
+__all__ = ["minimize"]
 
 _DEFAULT = NelderMead()
-
-
-def check_method(method: object) -> NelderMead:
-    """Return `method`, or raise InvalidArgumentError where it is none."""
-    if isinstance(method, NelderMead):
-        return method
-    raise InvalidArgumentError(f"method={method!r}: expected nelder.NelderMead(...)")
 
 
 def minimize(

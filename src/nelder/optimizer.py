@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.drive.loop import Observers, result_of
-from nelder.minimize import check_method
 from nelder.parameters import Parameters
 from nelder.result import Result
 from nelder.search.ask_tell import AskTell
-from nelder.search.nelder_mead import NelderMead
+from nelder.search.nelder_mead import NelderMead, check_method
 
 __all__ = ["Optimizer"]
 

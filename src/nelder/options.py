@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Literal, get_args
+from typing import Literal, TypeGuard, get_args
+
+import numpy as np
 
 from nelder.errors import InvalidArgumentError
 
-__all__ = ["Budget", "OnFailure", "check_on_failure", "is_real"]
+__all__ = ["Budget", "OnFailure", "check_on_failure", "is_real", "is_whole"]
 
 OnFailure = Literal["raise", "worst", "stop"]
 
@@ -19,11 +21,16 @@ def is_real(value: object) -> bool:
     return isinstance(value, Real) and not math.isnan(value)
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether `value` is a whole number of any integer type; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))  # type: ignore[unreachable]
+
+
 def _whole(name: str, value: object, least: int) -> float:
     """Return a count, or inf for no limit."""
     if value is None or value == math.inf:
         return math.inf
-    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:
+    if is_whole(value) and value >= least:
         return int(value)
     raise InvalidArgumentError(f"{name}={value!r}: expected a whole number, {least} or above")
 

@@ -250,7 +250,7 @@ def _bounds_by_name(bounds: Any, x0: Any, path: Path) -> Iterator[tuple[Path, An
         return
     where = f"bounds at {_name(path)}" if path else "bounds"
     if isinstance(x0, Mapping) or (hasattr(x0, "_fields") and isinstance(bounds, Mapping)):
-        names: list[Any] = list(getattr(x0, "_fields", None) or cast("Mapping[Any, Any]", x0))
+        names: list[Any] = list(getattr(cast("Any", x0), "_fields", cast("Any", x0)))
         if not isinstance(bounds, Mapping):
             raise InvalidArgumentError(
                 f"{where}={bounds!r}: expected a dict with some of the names {names}"

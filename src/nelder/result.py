@@ -106,7 +106,7 @@ class _Record:
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the entry `name`, or `default`."""
-        return self[name] if name in self else default
+        return getattr(self, name) if name in self.keys() else default
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,7 @@ def scipy_method(
     InvalidArgumentError
         Constraints are given, or an argument is not what is expected.
     """
-    if constraints is not None and np.size(cast("Any", constraints)):
+    if constraints is not None and np.size(constraints):
         raise InvalidArgumentError(f"constraints={constraints!r}: expected none, only bounds")
     for name, value in (("jac", jac), ("hess", hess), ("hessp", hessp)):
         if value is not None and value is not False:
@@ -103,7 +103,7 @@ def scipy_method(
     if x0.dtype.kind == "f" and x0.dtype != np.float64:
         fun = _in_dtype(fun, x0.dtype)
 
-    vectors = [x0 if initial_simplex is None else method.initial_simplex[0]]
+    vectors: list[Any] = [x0 if initial_simplex is None else np.array(initial_simplex)[0]]
     observe = read_callback(callback)
 
     def watch(intermediate_result: IntermediateResult) -> None:
@@ -224,7 +224,10 @@ def _first_given(value: float | None, default: Any) -> Any:
 
 
 def _in_dtype(fun: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
-    return lambda x, *args: fun(x.astype(dtype), *args)
+    def in_dtype(x: Any, *args: Any) -> Any:
+        return fun(x.astype(dtype), *args)
+
+    return in_dtype
 
 
 def _warn(message: str) -> None:

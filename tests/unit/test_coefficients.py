@@ -4,6 +4,7 @@ import math
 from dataclasses import FrozenInstanceError
 
 import pytest
+
 from nelder.core.coefficients import Adaptive, Coefficients, Standard
 from nelder.errors import InvalidArgumentError
 

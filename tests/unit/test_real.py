@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from nelder.core.real import as_real
 from nelder.errors import ReturnValueError
 
@@ -95,7 +96,7 @@ def test_anything_else_is_named(value, said):
     assert said in text
 
 
-@pytest.mark.parametrize("value", [10**400, Fraction(10**400)])
+@pytest.mark.parametrize("value", [10**400, Fraction(10**400)], ids=["int", "Fraction"])
 def test_a_number_beyond_the_floats_is_refused(value):
     with pytest.raises(ReturnValueError):
         as_real(value)

@@ -10,5 +10,5 @@ cdef class Box:
     cdef bint _clips
     cdef double[::1] _low, _high
     cdef Py_ssize_t[::1] _free
-    cdef int[::1] _kind
+    cdef Py_ssize_t[::1] _kind
     cdef void place(self, double[::1] z, Py_ssize_t row, double[::1] x, Py_ssize_t at) noexcept nogil

@@ -25,12 +25,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.core.buffers import doubles, indices
+
 try:
     import cython
 except ImportError:  # uncompiled, and Cython is not a runtime dependency
-    from types import SimpleNamespace
-
-    cython = SimpleNamespace(compiled=False)
+    from nelder.core import uncompiled as cython
 
 if not cython.compiled:
     from math import cos, sin
@@ -74,16 +74,16 @@ class Box:
         kind = np.isfinite(low) * LOWER + np.isfinite(high) * UPPER
         if clips:
             kind[kind != FREE] = CLIP
-        self._low = memoryview(low)
-        self._high = memoryview(high)
-        self._free = memoryview(self.free.astype(np.intp))
-        self._kind = memoryview(kind.astype(np.intc))
+        self._low = doubles(low)
+        self._high = doubles(high)
+        self._free = indices(self.free)
+        self._kind = indices(kind)
 
     def place(self, z, row, x, at):
         # type: (memoryview[float], int, memoryview[float], int) -> None
         """Write T(z[row : row + n]) into the free coordinates of x[at : at + dim]."""
         j: cython.Py_ssize_t
-        kind: cython.int
+        kind: cython.Py_ssize_t
         t: cython.double
         v: cython.double
         low: cython.double

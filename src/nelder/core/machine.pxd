@@ -69,7 +69,7 @@ cdef class Machine(Stage):
     cdef readonly Box box
     cdef int _phase, _end, _rule
     cdef double _reflection, _expansion, _contraction, _shrinkage, _xatol, _fatol, _ulps, _per_n
-    cdef bint _equal_outside, _equal_inside, _boxed
+    cdef bint _equal_outside, _equal_inside
     cdef double[::1] _z, _sum, _centroid
     cdef Py_ssize_t[::1] _order, _queue
     cdef Py_ssize_t _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis

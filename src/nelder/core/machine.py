@@ -31,15 +31,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.core.buffers import array_of, doubles, indices
 from nelder.core.real import as_real
 
 try:
     import cython
 except ImportError:  # uncompiled, and Cython is not a runtime dependency
-    from contextlib import nullcontext
-    from types import SimpleNamespace
-
-    cython = SimpleNamespace(compiled=False, nogil=nullcontext())
+    from nelder.core import uncompiled as cython
 
 if not cython.compiled:
     import ctypes
@@ -49,17 +47,20 @@ if not cython.compiled:
 
     _NATIVE = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
-    def call_native(address: int, n: int, x: memoryview, at: int, data: int) -> float:
-        pointer = np.asarray(x).ctypes.data + 8 * at
+    def call_native(address: int, n: int, x: memoryview[float], at: int, data: int) -> float:
+        """Call the C function at `address` with the point at x[at : at + n]."""
+        pointer = array_of(x).ctypes.data + 8 * at
         return _NATIVE(address)(n, pointer, data)
 
     def check_signals() -> None:
         """Python itself runs signal handlers between bytecodes."""
 
-    def reusable(array: NDArray[np.float64], n: int) -> bool:
+    def reusable(array: object, n: int) -> bool:
+        """Return False: who holds `array` is known to compiled code only."""
         return False
 
-    def fill(array: NDArray[np.float64], x: memoryview, at: int, n: int) -> None:
+    def fill(array: NDArray[np.float64], x: memoryview[float], at: int, n: int) -> None:
+        """Write x[at : at + n] into `array`."""
         array[:] = x[at : at + n]
 
 
@@ -113,14 +114,19 @@ class Stage:
         Whether it waits for no more.
     """
 
+    if not cython.compiled:  # compiled, the types stand in machine.pxd
+        nit: int
+        _pending: int
+        _f: memoryview[float]
+
     def __init__(self, dim: int, rows: int) -> None:
         self.dim = dim
         self.nfev = 0
         self.nfailed = 0
         self.nit = 0
         self.done = False
-        self._x = memoryview(np.zeros(rows * dim))
-        self._f = memoryview(np.full(rows, math.nan))
+        self._x = doubles(np.zeros(rows * dim))
+        self._f = doubles(np.full(rows, math.nan))
         self._pending = 0
 
     def _take(self, f: cython.double):
@@ -136,7 +142,7 @@ class Stage:
         raise NotImplementedError
 
     def _rows(self) -> NDArray[np.float64]:
-        return np.asarray(self._x).reshape(-1, self.dim)
+        return array_of(self._x).reshape(-1, self.dim)
 
     def tell(self, f: float) -> None:
         """Take the value of the pending point.
@@ -197,7 +203,7 @@ class Stage:
         goal: cython.double = target
         value: cython.double
         count: cython.Py_ssize_t = 0
-        array: object = np.empty(self.dim)
+        array = np.empty(self.dim)
         while count < left and not self.done and self.nit < until:
             if not reusable(array, self.dim):
                 array = np.empty(self.dim)
@@ -280,7 +286,7 @@ class Points(Stage):
 
     def __init__(self, points: NDArray[np.float64], below: float) -> None:
         Stage.__init__(self, points.shape[1], points.shape[0])
-        np.asarray(self._x)[:] = points.ravel()
+        array_of(self._x)[:] = points.ravel()
         self.below = below
         self.found = -1
         self.count = 0
@@ -294,7 +300,7 @@ class Points(Stage):
     @property
     def values(self) -> NDArray[np.float64]:
         """Their values, (m,); NaN where not evaluated."""
-        return np.asarray(self._f)
+        return array_of(self._f)
 
     def needed(self) -> NDArray[np.float64]:
         """Return the next point, (1, dim); the others are needed only if it is not lower."""
@@ -306,7 +312,7 @@ class Points(Stage):
         if f < self.below:
             self.found = self._pending
             self.done = True
-        elif self.count == self._f.shape[0]:
+        elif self.count == len(self._f):
             self.done = True
         else:
             self._pending += 1
@@ -326,8 +332,6 @@ class Machine(Stage):
         Whether a contraction is taken whose value equals the one it is compared with.
     box : Box, optional
         Maps the search's coordinates (n,) to the objective's (dim,); without it they are the same.
-    fixed : ndarray of shape (dim,), optional
-        With a box: the point whose entries hold for the coordinates that are not searched.
 
     Attributes
     ----------
@@ -337,6 +341,10 @@ class Machine(Stage):
         Shrinks done.
     """
 
+    if not cython.compiled:
+        n: int
+        _order: memoryview[int]
+
     def __init__(
         self,
         simplex: NDArray[np.float64],
@@ -345,7 +353,6 @@ class Machine(Stage):
         equal_outside: bool = True,
         equal_inside: bool = False,
         box: Box | None = None,
-        fixed: NDArray[np.float64] | None = None,
     ) -> None:
         n = simplex.shape[1]
         rows = n + 3  # the vertices, the reflection and a trial point
@@ -355,7 +362,6 @@ class Machine(Stage):
         self.coefficients = coefficients
         self.test = test
         self.box = box
-        self._boxed = box is not None
         self._rule = RULES[test.kind]
         self._xatol, self._fatol, self._ulps = test.xatol, test.fatol, test.ulps
         self._reflection = coefficients.reflection
@@ -368,12 +374,12 @@ class Machine(Stage):
         if box is None:
             self._z = self._x
         else:
-            self._z = memoryview(np.zeros(rows * n))
-            np.asarray(self._x)[:] = np.tile(fixed, rows)
-        self._sum = memoryview(np.zeros(n))
-        self._centroid = memoryview(np.zeros(n))
-        self._order = memoryview(np.zeros(n + 1, dtype=np.intp))
-        self._queue = memoryview(np.zeros(n + 1, dtype=np.intp))
+            self._z = doubles(np.zeros(rows * n))
+            array_of(self._x)[:] = np.tile(box.lower, rows)  # stays where low = high
+        self._sum = doubles(np.zeros(n))
+        self._centroid = doubles(np.zeros(n))
+        self._order = indices(np.zeros(n + 1))
+        self._queue = indices(np.zeros(n + 1))
         self._phase = INITIAL
         self._end = RUNNING
         self._seen_rank, self._seen_axis = n, 0
@@ -406,15 +412,15 @@ class Machine(Stage):
     @property
     def values(self) -> NDArray[np.float64]:
         """The values at the vertices, (n + 1,); NaN where not evaluated yet."""
-        return np.asarray(self._f)[self._ranks()]
+        return array_of(self._f)[self._ranks()]
 
     @property
     def centroid(self) -> NDArray[np.float64]:
         """The centroid of all vertices but the worst, as the objective sees it, (dim,)."""
-        z = np.asarray(self._z).reshape(-1, self.n)[self._ranks()[: self.n]].mean(axis=0)
+        z = array_of(self._z).reshape(-1, self.n)[self._ranks()[: self.n]].mean(axis=0)
         if self.box is None:
             return z
-        np.asarray(self._z).reshape(-1, self.n)[self._t] = z
+        array_of(self._z).reshape(-1, self.n)[self._t] = z
         self._place(self._t)
         return self._rows()[self._t].copy()
 
@@ -423,14 +429,14 @@ class Machine(Stage):
         if self.done:
             return self._rows()[:0]
         if self._phase in (INITIAL, SHRINK):
-            return self._rows()[np.asarray(self._queue)[self._head : self._queued]]
+            return self._rows()[array_of(self._queue)[self._head : self._queued]]
         return self._rows()[self._pending : self._pending + 1].copy()
 
     def _ranks(self) -> NDArray[np.intp]:
         """Rows of the vertices, best first; a reflection about to be accepted counts already."""
-        order = np.asarray(self._order)
+        order = array_of(self._order)
         if self._phase in (INITIAL, SHRINK):
-            waiting = np.asarray(self._queue)[self._head : self._queued]
+            waiting = array_of(self._queue)[self._head : self._queued]
             return np.concatenate([order[: self._ranked], waiting])
         if self._phase == EXPAND:
             return np.concatenate([[self._r], order[: self.n]])
@@ -448,7 +454,7 @@ class Machine(Stage):
         values : ndarray of shape (n + 1,)
             NaN where not known: those points are evaluated.
         """
-        np.asarray(self._z)[: simplex.size] = simplex.ravel()
+        array_of(self._z)[: simplex.size] = simplex.ravel()
         self._r, self._t = self.n + 1, self.n + 2
         self._phase = INITIAL
         self._end = RUNNING
@@ -484,7 +490,7 @@ class Machine(Stage):
         rank: cython.Py_ssize_t
         at: cython.Py_ssize_t = vertex
         row: cython.Py_ssize_t = self._order[at]
-        np.asarray(self._z)[row * self.n : (row + 1) * self.n] = x
+        array_of(self._z)[row * self.n : (row + 1) * self.n] = x
         self._place(row)
         self._f[row] = f
         for rank in range(at, self.n):
@@ -507,27 +513,36 @@ class Machine(Stage):
             self._equal_outside,
             self._equal_inside,
             self.box,
-            None if self.box is None else self._rows()[0],
         )
         for mine, theirs in zip(self._buffers(), copy._buffers(), strict=True):
             theirs[:] = mine
-        copy.nfev, copy.nfailed, copy.nit = self.nfev, self.nfailed, self.nit
-        copy.nshrink, copy.done = self.nshrink, self.done
-        copy._pending, copy._phase, copy._end = self._pending, self._phase, self._end
-        copy._ranked, copy._head, copy._queued = self._ranked, self._head, self._queued
-        copy._r, copy._t, copy._stale = self._r, self._t, self._stale
-        copy._seen_rank, copy._seen_axis = self._seen_rank, self._seen_axis
+        copy.nfev = self.nfev
+        copy.nfailed = self.nfailed
+        copy.nit = self.nit
+        copy.nshrink = self.nshrink
+        copy.done = self.done
+        copy._pending = self._pending
+        copy._phase = self._phase
+        copy._end = self._end
+        copy._ranked = self._ranked
+        copy._head = self._head
+        copy._queued = self._queued
+        copy._r = self._r
+        copy._t = self._t
+        copy._stale = self._stale
+        copy._seen_rank = self._seen_rank
+        copy._seen_axis = self._seen_axis
         return copy
 
     def _buffers(self) -> list[NDArray[Any]]:
         return [
-            np.asarray(self._x),
-            np.asarray(self._z),
-            np.asarray(self._f),
-            np.asarray(self._sum),
-            np.asarray(self._centroid),
-            np.asarray(self._order),
-            np.asarray(self._queue),
+            array_of(self._x),
+            array_of(self._z),
+            array_of(self._f),
+            array_of(self._sum),
+            array_of(self._centroid),
+            array_of(self._order),
+            array_of(self._queue),
         ]
 
     # The decisions
@@ -683,7 +698,7 @@ class Machine(Stage):
 
     def _place(self, row: cython.Py_ssize_t):
         """Write the point that the objective sees for the search's coordinates in `row`."""
-        if self._boxed:
+        if self.box is not None:
             self.box.place(self._z, row * self.n, self._x, row * self.dim)
 
     def _end_iteration(self):
@@ -694,13 +709,14 @@ class Machine(Stage):
             return
         self._reflect()
 
-    def _finish(self, end: cython.int):
+    def _finish(self, end):
+        # type: (int) -> None
         self._end = end
         self.done = True
 
     def _best_row(self):
         # type: () -> int
-        """The row of the best value: before an expansion that of the reflection."""
+        """Return the row of the best value: before an expansion that of the reflection."""
         if self._phase == EXPAND:
             return self._r
         return self._order[0] if self._ranked > 0 else self._queue[0]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, SupportsFloat, cast
+
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.errors import ReturnValueError
 
@@ -21,20 +24,27 @@ def as_real(value: object) -> float:
         `value` is not a real scalar.
     """
     if isinstance(value, (float, int)):
-        return float(value)
-    if isinstance(value, (np.ndarray, np.generic)):
-        if value.size == 1 and value.dtype.kind in "biuf":
-            return float(value.item())
-    elif not isinstance(value, complex) and hasattr(value, "__float__"):
         try:
-            return float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):  # a tensor that is complex or has several elements
-            pass
-    kind = type(value).__name__
-    if isinstance(value, np.ndarray):
-        kind = f"array of shape {value.shape} and dtype {value.dtype}"
-    elif value is None:
-        kind = "None (is a return statement missing?)"
-    elif isinstance(value, (str, bytes, complex)):
-        kind = f"{value!r}"
-    raise ReturnValueError(f"the objective returned {kind}: expected a real scalar")
+            return float(value)
+        except OverflowError as error:
+            raise _not_real("a whole number too large for a float") from error
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = cast("NDArray[Any]", value)
+        if array.size == 1 and array.dtype.kind in "biuf":
+            return float(array.item())
+        raise _not_real(f"an array of shape {array.shape} and dtype {array.dtype}")
+    if value is None:
+        raise _not_real("None (is a return statement missing?)")
+    if isinstance(value, (str, bytes, complex)):
+        raise _not_real(repr(value))
+    if isinstance(value, SupportsFloat):
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+            # a tensor that is complex or has several elements
+            raise _not_real(f"{value!r}") from error
+    raise _not_real(f"a {type(value).__name__}")
+
+
+def _not_real(what: str) -> ReturnValueError:
+    return ReturnValueError(f"the objective returned {what}: expected a real scalar")

@@ -80,7 +80,7 @@ class Observers:
     history: bool = False
 
 
-class _OutOfTime(Exception):
+class _OutOfTimeError(Exception):
     """The deadline passed before an evaluation."""
 
 
@@ -170,7 +170,7 @@ def _loop(
 
         def check() -> None:
             if search.nfev and clock() >= deadline:
-                raise _OutOfTime
+                raise _OutOfTimeError
 
         evaluator = evaluator.guarded(check)
     callback = observers.callback
@@ -194,7 +194,7 @@ def _loop(
         nit, started = search.nit, clock()
         try:
             evaluator.run(search.stage, int(left), int(iterations), budget.target, points, values)
-        except _OutOfTime:
+        except _OutOfTimeError:
             return Status.MAXTIME
         except ReturnValueError as error:
             error.x = observers.restore(search.stage.x)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nelder.core.machine import Stage
 from nelder.errors import InvalidArgumentError
+from nelder.options import is_whole
 
 __all__ = ["NativeObjective", "native_objective"]
 
@@ -40,7 +41,7 @@ class NativeObjective:
     def __init__(self, address: Any, data: Any = None) -> None:
         self.address = _address_of_function(address)
         self.data = _address_of_data(data)
-        self._alive = (address, data)
+        self.alive: object = (address, data)  # what must not be collected before this is
 
     def __repr__(self) -> str:
         return f"NativeObjective({self.address:#x})"
@@ -85,7 +86,7 @@ def native_objective(fun: object) -> NativeObjective | None:
 
 def _from_numba(fun: Any) -> NativeObjective:
     signature = fun._sig
-    args = [str(arg) for arg in signature.args]
+    args: list[str] = [str(arg) for arg in signature.args]
     data = [] if len(args) < 3 else args[2:]
     if (
         str(signature.return_type) != "float64"
@@ -99,7 +100,7 @@ def _from_numba(fun: Any) -> NativeObjective:
             "float64(int64, CPointer(float64), voidptr)"
         )
     native = NativeObjective(fun.address)
-    native._alive = (fun, None)
+    native.alive = fun
     return native
 
 
@@ -107,7 +108,7 @@ def _from_scipy(fun: Any) -> NativeObjective:
     api = ctypes.pythonapi
     for name in ("PyCapsule_GetName", "PyCapsule_GetPointer", "PyCapsule_GetContext"):
         getattr(api, name).restype = ctypes.c_char_p if name.endswith("Name") else ctypes.c_void_p
-    capsule = ctypes.py_object(tuple.__getitem__(fun, 0))
+    capsule: Any = ctypes.py_object(cast("tuple[Any, ...]", fun)[0])
     signature = api.PyCapsule_GetName(capsule)
     text = (signature or b"").decode()
     types = text[text.find("(") + 1 : text.rfind(")")].replace(" ", "").split(",")
@@ -124,14 +125,14 @@ def _from_scipy(fun: Any) -> NativeObjective:
         )
     address = api.PyCapsule_GetPointer(capsule, ctypes.c_char_p(signature))
     native = NativeObjective(address, api.PyCapsule_GetContext(capsule) or 0)
-    native._alive = (fun, None)
+    native.alive = fun
     return native
 
 
 def _address_of_function(address: Any) -> int:
     if isinstance(address, ctypes._CFuncPtr):  # type: ignore[attr-defined]
-        address = ctypes.cast(cast("Any", address), ctypes.c_void_p).value
-    if isinstance(address, (int, np.integer)) and not isinstance(address, bool) and address > 0:
+        address = ctypes.cast(address, ctypes.c_void_p).value
+    if is_whole(address) and address > 0:
         return int(address)
     raise InvalidArgumentError(
         f"address={address!r}: expected the address, above 0, of a C function {_SIGNATURE}"
@@ -141,7 +142,7 @@ def _address_of_function(address: Any) -> int:
 def _address_of_data(data: Any) -> int:
     if data is None:
         return 0
-    if isinstance(data, (int, np.integer)) and not isinstance(data, bool) and data >= 0:
+    if is_whole(data) and data >= 0:
         return int(data)
     if isinstance(data, np.ndarray):
         return int(cast("Any", data).ctypes.data)

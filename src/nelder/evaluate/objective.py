@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nelder.errors import InvalidArgumentError
 from nelder.evaluate.native import NativeObjective, native_objective
@@ -30,11 +33,10 @@ def read_objective(
     InvalidArgumentError
         `fun` is none of these, or cannot take `args` or structured points.
     """
-    if not isinstance(args, tuple):
-        args = (args,)
+    more: tuple[Any, ...] = cast("tuple[Any, ...]", args) if isinstance(args, tuple) else (args,)
     native = native_objective(fun)
     if native is not None:
-        if args:
+        if more:
             raise InvalidArgumentError(
                 f"args={args!r}: expected none with a native objective; it takes data"
             )
@@ -46,5 +48,9 @@ def read_objective(
     if not callable(fun):
         raise InvalidArgumentError(f"fun={fun!r}: expected a callable fun(x, *args)")
     if restore is None:
-        return PythonObjective(fun, args)
-    return PythonObjective(lambda x, *more: fun(restore(x), *more), args)
+        return PythonObjective(fun, more)
+
+    def of_structure(x: NDArray[np.float64], *args: Any) -> Any:
+        return fun(restore(x), *args)
+
+    return PythonObjective(of_structure, more)

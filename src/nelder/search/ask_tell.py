@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nelder.core.real import as_real
 from nelder.errors import InvalidArgumentError
+from nelder.options import is_whole
 from nelder.search.search import Search
 
 __all__ = ["AskTell"]
@@ -40,11 +41,7 @@ class AskTell:
         """Return what is needed now and not told, (m, dim), at most `max_points` rows."""
         if max_points is None and self._single is not None:
             return self._single
-        if max_points is not None and (
-            not isinstance(max_points, (int, np.integer))
-            or isinstance(max_points, bool)
-            or max_points < 1
-        ):
+        if max_points is not None and not (is_whole(max_points) and max_points > 0):
             raise InvalidArgumentError(
                 f"max_points={max_points!r}: expected a whole number above 0, or None"
             )

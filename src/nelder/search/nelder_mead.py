@@ -29,7 +29,7 @@ from nelder.search.search import Search
 if TYPE_CHECKING:
     from nelder.core.bounds import Box
 
-__all__ = ["NelderMead"]
+__all__ = ["NelderMead", "check_method"]
 
 Array = NDArray[np.float64]
 
@@ -215,3 +215,10 @@ def _vertices(given: Any) -> Array:
         )
     simplex.flags.writeable = False
     return simplex
+
+
+def check_method(method: object) -> NelderMead:
+    """Return `method`, or raise InvalidArgumentError where it is none."""
+    if isinstance(method, NelderMead):
+        return method
+    raise InvalidArgumentError(f"method={method!r}: expected nelder.NelderMead(...)")

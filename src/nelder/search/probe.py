@@ -1,7 +1,7 @@
-"""The restart probe: is there anything lower right beside the point found?
+"""The restart probe: whether anything is lower right beside the point found.
 
-After O'Neill (1971, AS 47): look at x_b ± 1e-3·step_i·e_i. A lower value there unmasks a simplex that
-has collapsed where there is no minimum, as McKinnon's functions make it. Where neither side of an
+After O'Neill (1971, AS 47): look at x_b ± 1e-3·step_i·e_i. A lower value there unmasks a simplex
+that has collapsed where there is no minimum, as on McKinnon's functions. Where neither side of an
 axis differs at all from the best value the step was too small to be seen; it is widened a
 thousandfold, up to the scale of the coordinate, so that a start such as 1e-20 does not pass for
 converged.

@@ -1,8 +1,8 @@
 """One search: a machine, its bounds and its restarts, as ask and tell.
 
-The search always waits at one *stage* (`core.machine.Stage`): the machine itself, or a short list of
-points that a policy wants to know between two runs of the machine. Whoever evaluates fills the stage
-until it is done and calls `advance`, which decides what comes next:
+The search always waits at one *stage* (`core.machine.Stage`): the machine itself, or a short list
+of points that a policy wants to know between two runs of the machine. Whoever evaluates fills the
+stage until it is done and calls `advance`, which decides what comes next:
 
     machine -> converged -> probe -> nothing lower -> done
                   ^                  something lower -+
@@ -85,7 +85,6 @@ class Search:
             method.equal_outside,
             method.equal_inside,
             box,
-            x0,
         )
 
     # What an observer reads
@@ -164,9 +163,9 @@ class Search:
                 self._leave(stage)
             return
         assert machine is not None
-        if self._rule is not None and not machine.done and machine.phase == "reflect":
-            if self._rule(machine.vertices, machine.values):
-                machine.finish()
+        between = not machine.done and machine.phase == "reflect"
+        if between and self._rule and self._rule(machine.vertices, machine.values):
+            machine.finish()
         if not machine.done:
             return
         if machine.end == "unbounded":
