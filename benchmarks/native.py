@@ -11,7 +11,7 @@ from benchmarks.build import shared_library
 from benchmarks.peers import NEVER, first_steps, gsl_library, missing
 from benchmarks.problems.problem import Array
 from benchmarks.report import Goal, Report, Table
-from benchmarks.timing import Run, costs, median
+from benchmarks.timing import TIMING_NOTE, Run, costs, median
 
 __all__ = ["run"]
 
@@ -90,7 +90,7 @@ def _against_peers() -> tuple[Table, dict[str, float]]:
     for n in DIMENSIONS:
         x0 = _start(n)
         runs = {name: make(x0) for name, make in makers.items()}
-        found = costs(runs | {"objective": _objective(x0)}, SHORT, LONG, rounds=21)
+        found = costs(runs | {"objective": _objective(x0)}, SHORT, LONG)
         ns = {name: 1e9 * median(cost.per_evaluation) for name, cost in found.items()}
         for name in peers:
             least[name] = min(least[name], ns[name] / ns["nelder"])
@@ -112,7 +112,7 @@ def _large() -> tuple[Table, float]:
     for n in LARGE:
         x0 = _start(n)
         runs = {"nelder": _nelder(x0), "objective": _objective(x0)}
-        found = costs(runs, 4 * (n + 1), 24 * (n + 1), rounds=7)
+        found = costs(runs, 4 * (n + 1), 24 * (n + 1))
         total, alone = (1e9 * found[name].per_evaluation for name in runs)
         overheads.append(median(total - alone))
         rows.append([n, median(alone), median(total), overheads[-1], overheads[-1] / n])
@@ -148,11 +148,12 @@ def run() -> Report:
             "NLopt's C functions are those of its Python module; GSL is compiled against the "
             "system's library. Each with its default coefficients and first steps (GSL: nelder's).",
             f"Time per evaluation: the difference of a run of {LONG} evaluations and one of "
-            f"{SHORT} (large n: 24(n+1) and 4(n+1)), divided by the evaluations between them; "
-            "medians of interleaved rounds. It contains the objective. What a call costs once "
+            f"{SHORT} (large n: 24(n+1) and 4(n+1)), divided by the evaluations between them. "
+            "It contains the objective. What a call costs once "
             "cancels; it is the per-call column.",
             "Slope: least squares of log(nelder - objective) over log n at "
             f"n = {', '.join(map(str, LARGE))}.",
+            TIMING_NOTE,
             *([missing()] if missing() else []),
         ],
     )

@@ -11,12 +11,12 @@ import nelder
 from benchmarks.peers import NEVER
 from benchmarks.problems.problem import Array
 from benchmarks.report import Goal, Report, Table
-from benchmarks.timing import Cost, Run, costs, median
+from benchmarks.timing import TIMING_NOTE, Cost, Run, costs, median
 
 __all__ = ["dot", "run", "start"]
 
 DIMENSIONS = (2, 5, 10, 20, 40)
-SHORT, LONG, ROUNDS = 200, 2000, 31
+SHORT, LONG = 200, 2000
 SOLVERS = ("nelder", "SciPy", "NLopt")
 
 Make = Callable[[int], Callable[..., float]]
@@ -104,7 +104,7 @@ def _measure(make: Make) -> tuple[list[list], dict[int, dict[str, float]]]:
     rows, overheads = [], {}
     for n in DIMENSIONS:
         x0 = start(n)
-        found = costs(_solvers(make, x0) | _objective(make, x0), SHORT, LONG, ROUNDS)
+        found = costs(_solvers(make, x0) | _objective(make, x0), SHORT, LONG)
         over, objective, floor = _rows(found)
         least = max(over["nelder"], floor)
         ratios = {name: over[name] / least for name in SOLVERS}
@@ -164,10 +164,11 @@ def run() -> Report:
             f"{SHORT}, divided by the evaluations between them. What a call costs once cancels; it "
             "is the per-call column.",
             "objective: the same function called in a Python loop, less the empty loop. Overhead: "
-            f"time per evaluation less objective, median of {ROUNDS} interleaved rounds.",
+            "time per evaluation less objective, in the same round.",
             "floor: the median absolute deviation of the objective's own time. An overhead below "
             "it cannot be told from it, and counts as the floor in a ratio.",
             "No tolerance ever fires: nelder's and SciPy's are 0, NLopt has none. Default "
             "coefficients and first steps for each.",
+            TIMING_NOTE,
         ],
     )

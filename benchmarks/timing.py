@@ -2,7 +2,8 @@
 
 A run of `long` evaluations takes longer than one of `short`, and the difference is the cost of
 the evaluations between them; what a call costs once cancels. Rounds are interleaved: in each one
-everything is timed once, so that a machine that is busy for a while is busy for all.
+everything is timed once, so that a machine that is slow for a while is slow for all. Time is
+processor time, so that what other programs take does not count.
 """
 
 import gc
@@ -15,7 +16,14 @@ import numpy as np
 
 from benchmarks.problems.problem import Array
 
-__all__ = ["Cost", "costs", "median"]
+__all__ = ["ROUNDS", "TIMING_NOTE", "Cost", "Run", "costs", "median"]
+
+ROUNDS = 31
+
+TIMING_NOTE = (
+    "Processor time (user and system), so that other programs on the machine do not count; "
+    f"medians of {ROUNDS} interleaved rounds."
+)
 
 Run = Callable[[int], int]
 """Runs at most so many evaluations; returns how many there were."""
@@ -23,7 +31,7 @@ Run = Callable[[int], int]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run takes, in seconds: one sample for each round.
+    """What a run takes, in seconds of processor time: one sample for each round.
 
     Parameters
     ----------
@@ -54,15 +62,15 @@ def _no_gc() -> Iterator[None]:
 
 
 def _time(run: Run, evaluations: int, times: int) -> tuple[float, int]:
-    """Return the seconds and the evaluations of one call, averaged over `times` calls."""
-    begin = time.perf_counter()
+    """Return the processor seconds and the evaluations of one call, averaged over `times` calls."""
+    begin = time.process_time()
     for _ in range(times):
         count = run(evaluations)
-    return (time.perf_counter() - begin) / times, count
+    return (time.process_time() - begin) / times, count
 
 
 def costs(
-    runs: Mapping[str, Run], short: int, long: int, rounds: int = 15, seconds: float = 0.02
+    runs: Mapping[str, Run], short: int, long: int, rounds: int = ROUNDS, seconds: float = 0.02
 ) -> dict[str, Cost]:
     """Time all runs in interleaved rounds.
 
@@ -84,7 +92,7 @@ def costs(
         for budget in (short, long):
             run(budget)  # warm up
             once, _ = _time(run, budget, 1)
-            plan.append((name, run, budget, max(1, round(seconds / once))))
+            plan.append((name, run, budget, max(1, round(seconds / max(once, 1e-9)))))
     samples: dict[tuple[str, int], list[tuple[float, int]]] = {}
     with _no_gc():
         for _ in range(rounds):

@@ -264,6 +264,17 @@ def test_enter_then_place_returns_the_point(core, low, high):
         assert back[1, 0] == high
 
 
+@pytest.mark.parametrize("distance", [1e-3, 1e-6, 1e-10, 1e-14])
+def test_enter_then_place_near_a_bound(core, distance):
+    # relative to the distance from the bound, not to the range
+    lower, upper = boxed(core, [0.0], [3.0]), boxed(core, [-3.0], [0.0])
+    back = place(core, lower, lower.enter(np.array([[distance]])))
+    np.testing.assert_allclose(back, [[distance]], rtol=1e-14)
+    back = place(core, upper, upper.enter(np.array([[-distance]])))
+    z_ulps = 4.0 * EPS / np.sqrt(distance / 3.0)  # of z near π, over its distance from π
+    np.testing.assert_allclose(back, [[-distance]], rtol=4.0 * z_ulps)
+
+
 @pytest.mark.parametrize("bound", [0.0, 1.0, -1e6, 1e-300])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_enter_then_place_with_one_bound(core, bound, sign):

@@ -720,6 +720,22 @@ def test_a_clone_goes_the_same_way(core, phase):
     assert machine.end == "converged"
 
 
+@pytest.mark.parametrize("settled", range(40, 60))
+def test_a_clone_rounds_the_same_way(core, settled):
+    # The sum of the vertices is recomputed now and then: the clone must do it at the same time.
+    def fun(x):
+        return sum((k + 1.1) * abs(float(v) - 1.0 / (k + 3.0)) for k, v in enumerate(x))
+
+    simplex = np.vstack([np.full(5, 7.7), 7.7 + np.diag([0.1, 1.3, -0.7, 2.9, 0.3])])
+    machine = start(core, simplex, values=())
+    machine.run(fun, (), settled, MANY, -INF)
+    clone = machine.clone()
+    for _ in range(40):
+        machine.run(fun, (), 1, MANY, -INF)
+        clone.run(fun, (), 1, MANY, -INF)
+        assert state(clone) == state(machine)
+
+
 # The end
 
 

@@ -45,7 +45,7 @@ cdef inline int fill(object array, double[::1] x, Py_ssize_t at, Py_ssize_t n) n
 cdef int INITIAL, REFLECT, EXPAND, OUTSIDE, INSIDE, SHRINK
 cdef int NO_RULE, BOTH, STANDARD_ERROR, EITHER
 cdef int RUNNING, CONVERGED, UNBOUNDED
-cdef double INF, NAN, EPS
+cdef double INF, NAN, EPS, LARGEST
 
 
 cdef class Stage:
@@ -79,6 +79,7 @@ cdef class Machine(Stage):
     cdef void _place(self, Py_ssize_t row) noexcept nogil
     cdef void _reflect(self) noexcept nogil
     cdef void _try(self, int phase, double coefficient, Py_ssize_t towards) noexcept nogil
+    cdef void _wait_for(self, Py_ssize_t row) noexcept nogil
     cdef void _accept(self, Py_ssize_t row) noexcept nogil
     cdef void _shrink(self) noexcept nogil
     cdef void _insert(self, Py_ssize_t row) noexcept nogil

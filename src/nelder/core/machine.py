@@ -95,6 +95,7 @@ ENDS = (None, "converged", "unbounded")
 INF = math.inf
 NAN = math.nan
 EPS = 2.220446049250313e-16
+LARGEST = 1.7976931348623157e308
 
 
 class Stage:
@@ -383,7 +384,7 @@ class Machine(Stage):
         self._phase = INITIAL
         self._end = RUNNING
         self._seen_rank, self._seen_axis = n, 0
-        self.restart(simplex, np.full(n + 1, math.nan))
+        self.restart(simplex, np.full(len(simplex), NAN))
 
     # What users of the machine read
 
@@ -615,8 +616,7 @@ class Machine(Stage):
             self._centroid[j] = c
             self._z[r + j] = c + self._reflection * (c - self._z[worst + j])
         self._phase = REFLECT
-        self._pending = self._r
-        self._place(self._r)
+        self._wait_for(self._r)
 
     def _try(self, phase, coefficient, towards):
         # type: (int, float, int) -> None
@@ -628,8 +628,20 @@ class Machine(Stage):
         for j in range(n):
             self._z[t + j] = self._centroid[j] + coefficient * (self._z[p + j] - self._centroid[j])
         self._phase = phase
-        self._pending = self._t
-        self._place(self._t)
+        self._wait_for(self._t)
+
+    def _wait_for(self, row: cython.Py_ssize_t):
+        """Set `row` as pending point; where it has overflowed, the objective knows no minimum."""
+        j: cython.Py_ssize_t
+        p: cython.Py_ssize_t = row * self.n
+        overflowed: cython.bint = False
+        for j in range(self.n):
+            overflowed |= not fabs(self._z[p + j]) <= LARGEST
+        if overflowed:
+            self._finish(UNBOUNDED)
+            return
+        self._pending = row
+        self._place(row)
 
     def _accept(self, row: cython.Py_ssize_t):
         """Let `row` replace the worst vertex, whose row becomes free; nothing is copied."""

@@ -2,8 +2,8 @@
 
 After O'Neill (1971, AS 47): look at x_b ± 1e-3·step_i·e_i. A lower value there unmasks a simplex
 that has collapsed where there is no minimum, as on McKinnon's functions. Where neither side of an
-axis differs at all from the best value the step was too small to be seen; it is widened a
-thousandfold, up to the scale of the coordinate, so that a start such as 1e-20 does not pass for
+axis differs at all from the best value the step was too small to be seen: it is widened to the
+scale of the coordinate, half of abs(x_i) or of 1, so that a start such as 1e-20 does not pass for
 converged.
 """
 
@@ -14,12 +14,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["below", "first_radii", "probe_points", "wider_radii"]
+__all__ = ["below", "first_radii", "probe_points", "visible_steps", "wider_radii"]
 
 Array = NDArray[np.float64]
 
 FIRST = 1e-3  # of the first steps
-WIDER = 1e3
 ULPS = 4 * 2.220446049250313e-16
 
 
@@ -43,9 +42,21 @@ def wider_radii(x: Array, steps: Array, radii: Array, unseen: NDArray[np.bool_])
     unseen : ndarray of bool, shape (n,)
         Axes along which no value differed from the best.
     """
-    scale = np.maximum(steps, 0.5 * np.maximum(1.0, np.abs(x)))
-    wider = np.minimum(WIDER * radii, scale)
+    scale = _scale(x, steps)
+    wider = np.where(radii < FIRST * scale, FIRST * scale, scale)
     return np.where(unseen & (wider > radii), wider, 0.0)
+
+
+def visible_steps(x: Array, steps: Array, radii: Array) -> Array:
+    """Return the steps, (n,), to restart with after a look at `radii` found a lower value.
+
+    Where the radius had to be widened the first step was not of the coordinate's scale.
+    """
+    return np.where(radii > FIRST * steps, _scale(x, steps), steps)
+
+
+def _scale(x: Array, steps: Array) -> Array:
+    return np.maximum(steps, 0.5 * np.maximum(1.0, np.abs(x)))
 
 
 def probe_points(

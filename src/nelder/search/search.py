@@ -22,7 +22,7 @@ from nelder.core.convergence import Test
 from nelder.core.machine import Machine, Points, Stage
 from nelder.core.simplexes import axis_steps
 from nelder.result import Simplex, Status
-from nelder.search.probe import below, first_radii, probe_points, wider_radii
+from nelder.search.probe import below, first_radii, probe_points, visible_steps, wider_radii
 from nelder.search.start import first_simplex
 
 if TYPE_CHECKING:
@@ -223,9 +223,10 @@ class Search:
 
     def _restart(self, machine: Machine, x: Array, f: float) -> None:
         """Begin a fresh simplex, a tenth of the first, at `x` with known value `f`."""
+        self._steps = visible_steps(x[self._free], self._steps, self._radii)
         simplex = axis_steps(
             x[self._free],
-            np.maximum(self._steps / 10.0, self._radii),
+            self._steps / 10.0,
             self._lower[self._free],
             self._upper[self._free],
         )
