@@ -22,20 +22,19 @@ def boxed(core, low, high, clips=False):
     return core.Box(np.array(low, dtype=float), np.array(high, dtype=float), clips)
 
 
-def machine_at(core, box, z, fixed=None):
+def machine_at(core, box, z):
     return core.Machine(
         np.array(z, dtype=float),
         Coefficients(),
         Comparison("none"),
         box=box,
-        fixed=np.zeros(box.dim) if fixed is None else np.array(fixed, dtype=float),
     )
 
 
-def place(core, box, z, fixed=None):
+def place(core, box, z):
     """T of each row of `z` (m, n)."""
     z = np.array(z, dtype=float).reshape(-1, box.n)
-    machine = machine_at(core, box, np.zeros((box.n + 1, box.n)), fixed)
+    machine = machine_at(core, box, np.zeros((box.n + 1, box.n)))
     points = []
     for first in range(0, len(z), box.n + 1):
         rows = np.resize(z[first : first + box.n + 1], (box.n + 1, box.n))
@@ -132,13 +131,13 @@ def test_clip(core):
 def test_each_coordinate_by_its_own_bounds(core):
     box = boxed(core, [-INF, 1.0, -INF, 0.0, 7.0], [INF, INF, 1.0, 2.0, 7.0])
     assert box.n == 4
-    x = place(core, box, [[3.0, 2.0, 2.0, math.pi]], fixed=[9.0, 9.0, 9.0, 9.0, 7.0])
+    x = place(core, box, [[3.0, 2.0, 2.0, math.pi]])
     assert x.tolist() == [[3.0, 5.0, -3.0, 2.0, 7.0]]
 
 
 def test_fixed_coordinates_stay(core):
     box = boxed(core, [2.0, -INF, 4.0], [2.0, INF, 4.0])
-    machine = machine_at(core, box, [[1.0], [2.0]], fixed=[2.0, 0.0, 4.0])
+    machine = machine_at(core, box, [[1.0], [2.0]])
     assert machine.needed().tolist() == [[2.0, 1.0, 4.0], [2.0, 2.0, 4.0]]
     for f in (1.0, 2.0, 0.5, 0.25, 3.0, 3.0, 3.0):
         x = machine.x
@@ -235,14 +234,6 @@ def test_every_value_is_in_the_box(core, low, high, kind):
         assert np.min(0.5 * high - 0.5 * x) <= range_ulp
 
 
-@pytest.mark.parametrize("z", [INF, -INF])
-@pytest.mark.parametrize("clips", [False, True])
-def test_an_infinite_z_is_in_the_box_too(core, z, clips):
-    for low, high in ((-1.0, 2.0), (3.0, INF), (-INF, 3.0)):
-        (x,) = place1(core, low, high, z, clips=clips)
-        assert low <= x <= high
-
-
 # enter
 
 
@@ -324,7 +315,7 @@ def test_enter_takes_the_free_coordinates(core):
     box = boxed(core, [0.0, 2.0, 1.0], [4.0, 2.0, INF])
     z = box.enter(np.array([[2.0, 5.0]]))
     np.testing.assert_allclose(z, [[math.pi / 2, 2.0]])
-    x = place(core, box, z, fixed=[0.0, 2.0, 0.0])
+    x = place(core, box, z)
     np.testing.assert_allclose(x, [[2.0, 2.0, 5.0]], rtol=1e-15)
 
 

@@ -28,11 +28,9 @@ def below(value):
     return math.nextafter(value, -INF)
 
 
-def ends(core, rule, simplex, values, box=None, fixed=None):
+def ends(core, rule, simplex, values, box=None):
     """Whether the simplex of these values, in this order, has converged."""
-    machine = core.Machine(
-        np.array(simplex, dtype=float), Coefficients(), rule.test, box=box, fixed=fixed
-    )
+    machine = core.Machine(np.array(simplex, dtype=float), Coefficients(), rule.test, box=box)
     for f in values:
         assert not machine.done
         machine.tell(f)
@@ -185,20 +183,19 @@ def test_the_distance_is_in_x_not_in_z(core):
     rule = Tolerance(xatol=1e-3, fatol=1.0)
     # z = 0.03 is x = 0.0009, though z is farther than xatol
     simplex = [(0.0, 0.0), (0.03, 0.0), (0.0, 0.0)]
-    assert ends(core, rule, simplex, [0.0, 0.0, 0.0], box, np.zeros(2))
+    assert ends(core, rule, simplex, [0.0, 0.0, 0.0], box)
     # z = 0.04 is x = 0.0016
     simplex = [(0.0, 0.0), (0.04, 0.0), (0.0, 0.0)]
-    assert not ends(core, rule, simplex, [0.0, 0.0, 0.0], box, np.zeros(2))
+    assert not ends(core, rule, simplex, [0.0, 0.0, 0.0], box)
 
 
 def test_all_coordinates_of_x_are_looked_at(core):
     # the searched coordinates are the second and the third of x
     box = core.Box(np.array([1.0, -INF, -INF]), np.array([1.0, INF, INF]), clips=False)
-    fixed = np.array([1.0, 0.0, 0.0])
     simplex = [(0.0, 0.0), (0.0, 0.0), (0.0, above(0.5))]
-    assert not ends(core, BARE, simplex, [0.0, 0.0, 0.0], box, fixed)
+    assert not ends(core, BARE, simplex, [0.0, 0.0, 0.0], box)
     simplex[2] = (0.0, 0.5)
-    assert ends(core, BARE, simplex, [0.0, 0.0, 0.0], box, fixed)
+    assert ends(core, BARE, simplex, [0.0, 0.0, 0.0], box)
 
 
 # StandardError

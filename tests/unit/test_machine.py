@@ -509,6 +509,41 @@ def test_minus_inf_ends_the_search_as_unbounded(core, when, fatol):
         machine.tell(1.0)
 
 
+@pytest.mark.parametrize("when", ["reflect", "expand"])
+def test_a_point_that_overflows_ends_the_search_as_unbounded(core, when):
+    if when == "reflect":  # c = 1e308, r = 3e308
+        machine = start(core, simplex=[[1e308], [-1e308]], values=(1.0, 2.0))
+        best = 1e308
+    else:  # c = 0, r = -1e308, e = -2e308
+        machine = start(core, simplex=[[0.0], [1e308]], values=(1.0, 2.0))
+        assert machine.x == -1e308
+        machine.tell(0.5)
+        best = -1e308
+    assert machine.done
+    assert machine.end == "unbounded"
+    assert machine.best[0] == best
+    assert machine.best[1] == machine.values[0] == (1.0 if when == "reflect" else 0.5)
+    assert np.all(np.isfinite(machine.vertices))
+    assert np.all(np.isfinite(machine.x))
+    assert machine.needed().shape == (0, 1)
+    with pytest.raises(RuntimeError, match="done"):
+        machine.tell(1.0)
+
+
+def test_falling_without_end_is_unbounded(core):
+    seen = []
+
+    def fun(x):
+        seen.append(float(x[0]))
+        return -math.log2(abs(seen[-1]) + 1.0)
+
+    machine = start(core, simplex=[[0.0], [1.0]], values=())
+    machine.run(fun, (), 10_000, MANY, -INF)
+    assert machine.end == "unbounded"
+    assert np.all(np.isfinite(seen))
+    assert machine.best[1] == min(-math.log2(abs(x) + 1.0) for x in seen) < -1000.0
+
+
 # Reading
 
 
@@ -525,7 +560,7 @@ EVERY_PHASE = {
 def boxed(core, **settings):
     """The simplex A, B, C in the first and third coordinate; the first has a lower bound -8."""
     box = core.Box(np.array([-8.0, 5.0, -INF]), np.array([INF, 5.0, INF]), clips=True)
-    return start(core, box=box, fixed=np.array([0.0, 5.0, 0.0]), **settings)
+    return start(core, box=box, **settings)
 
 
 @pytest.mark.parametrize("phase", EVERY_PHASE)
@@ -1110,7 +1145,7 @@ def test_run_native_in_a_box(core, numba_address):
     def make():
         box = core.Box(np.array([-2.0, 0.5, -INF]), np.array([2.0, 0.5, 0.75]), clips=False)
         z = [(0.5, 0.5), (1.0, 0.5), (0.5, 1.0)]
-        return start(core, z, values=(), box=box, fixed=np.array([0.0, 0.5, 0.0]))
+        return start(core, z, values=(), box=box)
 
     machine, expected = make(), make()
     machine.run_native(numba_address, 0, 200, MANY, -INF)
@@ -1269,7 +1304,7 @@ def test_the_core_runs_without_cython(core):
         machines = []
         for flavour in (core, bare):
             box = flavour.Box(np.array([-2.0, -INF]), np.array([0.5, INF]), clips)
-            machines.append(start(flavour, ROSENBROCK, (), box=box, fixed=np.zeros(2)))
+            machines.append(start(flavour, ROSENBROCK, (), box=box))
             machines[-1].run(rosenbrock, (), 100, MANY, -INF)
         assert state(machines[0]) == state(machines[1])
 

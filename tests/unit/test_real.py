@@ -71,7 +71,7 @@ def test_nan_stays_nan(value):
         ("1.0", "'1.0'"),
         (b"1", "b'1'"),
         (1 + 0j, "(1+0j)"),
-        (np.complex128(1.0), "(1+0j)"),
+        (np.complex128(1.0), "complex128"),
         (np.complex64(1.0), "complex64"),
         (np.array([1.0, 2.0]), "array of shape (2,) and dtype float64"),
         (np.array([]), "array of shape (0,) and dtype float64"),
@@ -84,6 +84,7 @@ def test_nan_stays_nan(value):
         ({}, "dict"),
         (Tensor(refusal=TypeError("several elements")), "Tensor"),
         (Tensor(refusal=ValueError("complex")), "Tensor"),
+        (Tensor(refusal=RuntimeError("needs a gradient")), "Tensor"),
         (Decimal("sNaN"), "Decimal"),
     ],
 )

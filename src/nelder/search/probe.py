@@ -19,6 +19,7 @@ __all__ = ["below", "first_radii", "probe_points", "visible_steps", "wider_radii
 Array = NDArray[np.float64]
 
 FIRST = 1e-3  # of the first steps
+WIDER = 1e3  # than a radius at which nothing was seen
 ULPS = 4 * 2.220446049250313e-16
 
 
@@ -43,7 +44,7 @@ def wider_radii(x: Array, steps: Array, radii: Array, unseen: NDArray[np.bool_])
         Axes along which no value differed from the best.
     """
     scale = _scale(x, steps)
-    wider = np.where(radii < FIRST * scale, FIRST * scale, scale)
+    wider = np.minimum(np.maximum(WIDER * radii, FIRST * scale), scale)
     return np.where(unseen & (wider > radii), wider, 0.0)
 
 

@@ -213,7 +213,7 @@ class Search:
             self._restart(machine, points.points[points.found], points.values[points.found])
             return
         x, f = machine.best
-        unseen = np.ones(self.n, dtype=np.bool_)
+        unseen = self._radii > 0.0
         unseen[self._which[points.values != f]] = False
         self._radii = wider_radii(x[self._free], self._steps, self._radii, unseen)
         if np.any(self._radii > 0.0):
@@ -226,7 +226,7 @@ class Search:
         self._steps = visible_steps(x[self._free], self._steps, self._radii)
         simplex = axis_steps(
             x[self._free],
-            self._steps / 10.0,
+            np.maximum(self._steps / 10.0, self._radii),
             self._lower[self._free],
             self._upper[self._free],
         )
