@@ -79,7 +79,7 @@ class Parameters:
 
     def box(self, clips: bool) -> Box | None:
         """Return the box, or None where there are no bounds at all."""
-        if np.all(np.isneginf(self.lower)) and np.all(np.isposinf(self.upper)):
+        if not (np.isfinite(self.lower).any() or np.isfinite(self.upper).any()):
             return None
         return Box(self.lower, self.upper, clips)
 

@@ -530,14 +530,16 @@ def test_a_point_that_overflows_ends_the_search_as_unbounded(core, when):
         machine.tell(1.0)
 
 
-def test_falling_without_end_is_unbounded(core):
+@pytest.mark.parametrize("lower", [None, -INF, 0.0])
+def test_falling_without_end_is_unbounded(core, lower):
     seen = []
 
     def fun(x):
         seen.append(float(x[0]))
         return -math.log2(abs(seen[-1]) + 1.0)
 
-    machine = start(core, simplex=[[0.0], [1.0]], values=())
+    box = None if lower is None else core.Box(np.array([lower]), np.array([INF]), clips=False)
+    machine = start(core, simplex=[[0.0], [1.0]], values=(), box=box)
     machine.run(fun, (), 10_000, MANY, -INF)
     assert machine.end == "unbounded"
     assert np.all(np.isfinite(seen))

@@ -55,8 +55,15 @@ def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
     within_down = (lower <= down) & (down <= upper)
     farther = np.where(upper - x0 >= x0 - lower, upper, lower)
     ends = np.where(within_up, up, np.where(within_down, down, farther))
-    simplex = np.tile(x0, (len(x0) + 1, 1))
-    np.fill_diagonal(simplex[1:], ends)
+    return _axes(x0, ends)
+
+
+def _axes(x0: Array, ends: Array) -> Array:
+    """Return x0 and, for each i, x0 with its coordinate i replaced by ends[i]."""
+    n = len(x0)
+    simplex = np.empty((n + 1, n))
+    simplex[:] = x0
+    simplex.reshape(-1)[n :: n + 1] = ends
     return simplex
 
 
@@ -109,9 +116,7 @@ class AffineSimplex:
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
         """Return the simplex (n+1, n) at `x0` (n,)."""
-        simplex = np.tile(x0, (len(x0) + 1, 1))
-        np.fill_diagonal(simplex[1:], (1.0 + self.b) * x0 + self.a)
-        return simplex
+        return _axes(x0, (1.0 + self.b) * x0 + self.a)
 
 
 @dataclass(frozen=True)
@@ -129,9 +134,7 @@ class FminsearchSimplex:
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
         """Return the simplex (n+1, n) at `x0` (n,)."""
-        simplex = np.tile(x0, (len(x0) + 1, 1))
-        np.fill_diagonal(simplex[1:], np.where(x0 == 0.0, self.a, (1.0 + self.b) * x0))
-        return simplex
+        return _axes(x0, np.where(x0 == 0.0, self.a, (1.0 + self.b) * x0))
 
 
 @dataclass(frozen=True)

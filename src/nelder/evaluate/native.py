@@ -108,7 +108,7 @@ def _from_scipy(fun: Any) -> NativeObjective:
     api = ctypes.pythonapi
     for name in ("PyCapsule_GetName", "PyCapsule_GetPointer", "PyCapsule_GetContext"):
         getattr(api, name).restype = ctypes.c_char_p if name.endswith("Name") else ctypes.c_void_p
-    capsule: Any = ctypes.py_object(cast("tuple[Any, ...]", fun)[0])
+    capsule = ctypes.py_object(cast("Any", tuple).__getitem__(fun, 0))  # its own [] refuses
     signature = api.PyCapsule_GetName(capsule)
     text = (signature or b"").decode()
     types = text[text.find("(") + 1 : text.rfind(")")].replace(" ", "").split(",")

@@ -42,13 +42,14 @@ def first_simplex(given: SimplexBuilder | Array, x0: Array, lower: Array, upper:
             f"initial_simplex has shape {simplex.shape}: expected {(n + 1, n)}, a row for each "
             f"vertex and a column for each of the {n} searched coordinates"
         )
-    if not np.all(np.isfinite(simplex)):
+    if not np.isfinite(simplex).all():
         i, j = np.argwhere(~np.isfinite(simplex))[0].tolist()
         raise InvalidArgumentError(
             f"initial_simplex[{i}, {j}]={simplex[i, j]}: expected a finite number"
         )
-    simplex = np.where(simplex > upper, upper - (simplex - upper), simplex)
-    simplex = np.clip(simplex, lower, upper)
+    if (simplex < lower).any() or (simplex > upper).any():
+        simplex = np.where(simplex > upper, upper - (simplex - upper), simplex)
+        simplex = np.clip(simplex, lower, upper)
     if _degenerate(simplex[1:] - simplex[0]):
         raise InvalidArgumentError(
             "initial_simplex is degenerate: expected vertices that do not all lie in one "
@@ -59,11 +60,12 @@ def first_simplex(given: SimplexBuilder | Array, x0: Array, lower: Array, upper:
 
 def _degenerate(edges: Array) -> bool:
     """Whether the edges (n, n) are linearly dependent, whatever the units of the coordinates."""
+    n = len(edges)
+    if np.count_nonzero(edges) == n and edges.reshape(-1)[:: n + 1].all():
+        return False  # one step along each axis
     lengths = np.abs(edges).max(axis=0)
     if np.any(lengths == 0.0):
         return True
-    if np.count_nonzero(edges) == len(edges):  # one step along each axis
-        return False
     scaled = edges / lengths
     rows = np.abs(scaled).max(axis=1, keepdims=True)
-    return bool(np.any(rows == 0.0)) or int(np.linalg.matrix_rank(scaled / rows)) < len(edges)
+    return bool(np.any(rows == 0.0)) or int(np.linalg.matrix_rank(scaled / rows)) < n

@@ -1,0 +1,67 @@
+# Needs Python >= 3.11, make and a C compiler; everything else comes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.pxd' -o -name 'py.typed')
+
+.PHONY: help demo test test-uncompiled lint types imports docs bench check clean
+
+help:
+	@echo "make demo              fit two NIST data sets, with a picture"
+	@echo "make test              all tests"
+	@echo "make test-uncompiled   install without a compiler and test that"
+	@echo "make lint types imports docs"
+	@echo "make bench             benchmarks against other libraries (needs libgsl-dev, libnlopt-dev)"
+	@echo "make check             tests, lint, types, import contracts and docs"
+
+$(VENV)/made:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@touch $@
+
+# One rule for every dependency group: the package itself, and what the group names.
+$(VENV)/%: $(VENV)/made $(SOURCES)
+	@echo "Installing nelder and the packages for: $*"
+	$(BIN)/python -m pip install --quiet --group $*
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps .
+	$(BIN)/python -m pip install --quiet .
+	@touch $@
+
+demo: $(VENV)/demo
+	$(BIN)/python examples/nist_fits.py
+
+test: $(VENV)/test $(VENV)/docs
+	$(BIN)/python -m pytest --durations=8
+
+test-uncompiled:
+	rm -rf $(VENV)-uncompiled
+	$(PYTHON) -m venv $(VENV)-uncompiled
+	$(VENV)-uncompiled/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	CC=/bin/false $(VENV)-uncompiled/bin/python -m pip install --quiet --no-cache-dir .
+	$(VENV)-uncompiled/bin/python -m pip uninstall --quiet --yes cython
+	$(VENV)-uncompiled/bin/python -m pip install --quiet "pytest>=8" "hypothesis>=6.100"
+	$(VENV)-uncompiled/bin/python -c "import nelder.core.machine as m; assert m.__file__.endswith('.py'), m.__file__"
+	$(VENV)-uncompiled/bin/python -m pytest -q tests/unit tests/reference/test_problems.py
+
+lint: $(VENV)/lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/lint
+	$(BIN)/pyright
+
+imports: $(VENV)/lint
+	$(BIN)/lint-imports
+
+docs: $(VENV)/docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+bench: $(VENV)/bench
+	$(BIN)/python -m benchmarks
+
+check: test lint types imports docs
+
+clean:
+	rm -rf $(VENV) $(VENV)-uncompiled build docs/_build src/*.egg-info
+	find src -name '*.so' -delete -o -name '*.c' -delete
