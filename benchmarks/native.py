@@ -152,8 +152,8 @@ def run() -> Report:
             "It contains the objective. What a call costs once "
             "cancels; it is the per-call column.",
             "Slope: least squares of log(nelder - objective) over log n at "
-            f"n = {', '.join(map(str, LARGE))}. It may be a little above 1: at n = 1000 the simplex is "
-            "8 MB and leaves the faster caches. Quadratic work would show as 2.",
+            f"n = {', '.join(map(str, LARGE))}. It may be a little above 1: at n = 1000 the "
+            "simplex is 8 MB and leaves the faster caches. Quadratic work would show as 2.",
             TIMING_NOTE,
             *([missing()] if missing() else []),
         ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nelder.core.coefficients import Adaptive, Coefficients, Standard
+from nelder.core.coefficients import Adaptive, Balanced, Coefficients, Standard
 from nelder.core.convergence import EitherTolerance, StandardError, Tolerance
 from nelder.core.simplexes import (
     AffineSimplex,
@@ -38,6 +38,7 @@ __all__ = [
     "Adaptive",
     "AffineSimplex",
     "AxisSimplex",
+    "Balanced",
     "Coefficients",
     "EitherTolerance",
     "EvaluationError",

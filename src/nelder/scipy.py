@@ -60,8 +60,8 @@ def scipy_method(
         Budgets; defaults as in `nelder.minimize`.
     xatol, fatol : float, default 1e-8
         As in `nelder.Tolerance`.
-    adaptive : bool, default True
-        Gao & Han's coefficients, or the standard ones.
+    adaptive : bool, optional
+        Gao & Han's coefficients, or the standard ones; by default `nelder.NelderMead`'s.
     initial_simplex : array_like of shape (n + 1, n), optional
     return_all : bool, default False
         Whether to give the best point after each iteration in ``allvecs``.
@@ -142,7 +142,7 @@ class _Own:
         default = NelderMead()
         tolerance = Tolerance()
         return NelderMead(
-            coefficients=Standard() if adaptive is False else Adaptive(),
+            coefficients=_COEFFICIENTS[adaptive] or default.coefficients,
             initial_simplex=default.initial_simplex if simplex is None else simplex,
             convergence=Tolerance(
                 _first_given(xatol, tolerance.xatol), _first_given(fatol, tolerance.fatol)
@@ -208,6 +208,8 @@ class _Scipy(_Own):
         scipys["nit"] += 1
         return scipys
 
+
+_COEFFICIENTS = {None: None, True: Adaptive(), False: Standard()}
 
 _DECISIONS: dict[str | None, type[_Own]] = {None: _Own, "scipy": _Scipy}
 

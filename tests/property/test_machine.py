@@ -216,6 +216,16 @@ def tell(machine, values):
     return machine
 
 
+def rounding(largest, n):
+    """What the centroid may be off by, given the largest coordinates at every tell so far.
+
+    The sum of the vertices is updated and recomputed now and then, so that its rounding is that
+    of the largest vertices since: every few n updates, each of at most two tells.
+    """
+    updates = 8 * (n + 2)
+    return 4.0 * updates * EPS * np.max(largest[-2 * updates :], axis=0)
+
+
 # Compiled and uncompiled
 
 
@@ -305,15 +315,12 @@ def test_every_decision_is_that_of_the_table(core, problem, values):
     rules = model(problem.simplex, c, **problem.switches)
     phase, x, vertices, waiting = next(rules)
     gain = (1.0 + c.reflection) * (1.0 + c.expansion)
-    # The sum of the vertices is kept up to date, so its rounding is that of the largest among
-    # them in the last n + 1 changes.
     scales = []
     for f in values:
         pending = machine.x
         assert machine.phase == phase
         scales.append(np.abs([*machine.vertices, pending]).max(axis=0))
-        scale = np.max(scales[-3 * (n + 2) :], axis=0)
-        assert np.all(np.abs(pending - x) <= 8.0 * (n + 3) * EPS * gain * scale + TINY)
+        assert np.all(np.abs(pending - x) <= gain * rounding(scales, n) + TINY)
         if phase == "initial":
             assert bits(pending) == bits(x)
         assert len(machine.needed()) == waiting
@@ -415,16 +422,15 @@ def test_the_reflection_is_of_the_centroid_shown(core, problem, fun):
     machine = problem.machine(core)
     n, c = machine.n, problem.coefficients
     largest = []
-    for _ in range(200):
+    for _ in range(400):
         largest.append(np.abs(np.vstack([machine.vertices, machine.x])).max(axis=0))
         if machine.done:
             break
         if machine.phase == "reflect":
             centroid, worst = machine.centroid, machine.vertices[-1]
-            scale = np.max(largest[-3 * (n + 2) :], axis=0)
             expected = centroid + c.reflection * (centroid - worst)
-            error = np.abs(machine.x - expected)
-            assert np.all(error <= 8.0 * (n + 3) * EPS * (1.0 + c.reflection) * scale + TINY)
+            allowed = (1.0 + c.reflection) * rounding(largest, n) + TINY
+            assert np.all(np.abs(machine.x - expected) <= allowed)
         machine.tell(fun(machine.x))
 
 

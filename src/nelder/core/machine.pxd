@@ -1,3 +1,4 @@
+cimport cython
 cimport numpy as cnp
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, intptr_t
@@ -45,7 +46,9 @@ cdef inline int fill(object array, double[::1] x, Py_ssize_t at, Py_ssize_t n) n
 cdef int INITIAL, REFLECT, EXPAND, OUTSIDE, INSIDE, SHRINK
 cdef int NO_RULE, BOTH, STANDARD_ERROR, EITHER
 cdef int RUNNING, CONVERGED, UNBOUNDED
-cdef double INF, NAN, EPS, LARGEST
+cdef double INF, NAN, EPS, LARGEST, HUGE
+
+cdef Py_ssize_t REFRESH
 
 
 cdef class Stage:
@@ -53,6 +56,7 @@ cdef class Stage:
     cdef readonly bint done
     cdef double[::1] _x, _f
     cdef Py_ssize_t _pending
+    @cython.final
     cdef void _receive(self, double f) noexcept nogil
     cdef void _take(self, double f) noexcept nogil
 
@@ -69,25 +73,43 @@ cdef class Machine(Stage):
     cdef readonly Box box
     cdef int _phase, _end, _rule
     cdef double _reflection, _expansion, _contraction, _shrinkage, _xatol, _fatol, _ulps, _per_n
-    cdef bint _equal_outside, _equal_inside
+    cdef bint _equal_outside, _equal_inside, _huge
     cdef double[::1] _z, _sum, _centroid
     cdef Py_ssize_t[::1] _order, _queue
     cdef Py_ssize_t _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis
 
     cdef void _take(self, double f) noexcept nogil
+    @cython.final
     cdef void _take_queued(self, double f) noexcept nogil
+    @cython.final
     cdef void _place(self, Py_ssize_t row) noexcept nogil
+    @cython.final
     cdef void _reflect(self) noexcept nogil
+    @cython.final
     cdef void _try(self, int phase, double coefficient, Py_ssize_t towards) noexcept nogil
+    @cython.final
     cdef void _wait_for(self, Py_ssize_t row) noexcept nogil
+    @cython.final
+    cdef bint _overflows(self, Py_ssize_t row) noexcept nogil
+    @cython.final
     cdef void _accept(self, Py_ssize_t row) noexcept nogil
+    @cython.final
     cdef void _shrink(self) noexcept nogil
+    @cython.final
     cdef void _insert(self, Py_ssize_t row) noexcept nogil
+    @cython.final
     cdef void _sum_vertices(self) noexcept nogil
+    @cython.final
     cdef void _end_iteration(self) noexcept nogil
+    @cython.final
     cdef void _finish(self, int end) noexcept nogil
+    @cython.final
     cdef bint _converged(self) noexcept nogil
+    @cython.final
     cdef bint _within(self, double xatol) noexcept nogil
+    @cython.final
     cdef bint _apart(self, Py_ssize_t rank, Py_ssize_t axis, double xatol) noexcept nogil
+    @cython.final
     cdef double _standard_error(self) noexcept nogil
+    @cython.final
     cdef Py_ssize_t _best_row(self) noexcept nogil

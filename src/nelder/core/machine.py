@@ -96,6 +96,8 @@ INF = math.inf
 NAN = math.nan
 EPS = 2.220446049250313e-16
 LARGEST = 1.7976931348623157e308
+HUGE = 1e100  # from here on points are watched for overflow
+REFRESH = 4  # the vertex sum is computed anew after so many times n updates
 
 
 class Stage:
@@ -384,6 +386,7 @@ class Machine(Stage):
         self._phase = INITIAL
         self._end = RUNNING
         self._seen_rank, self._seen_axis = n, 0
+        self._huge = False
         self.restart(simplex, np.full(len(simplex), NAN))
 
     # What users of the machine read
@@ -531,6 +534,7 @@ class Machine(Stage):
         copy._r = self._r
         copy._t = self._t
         copy._stale = self._stale
+        copy._huge = self._huge
         copy._seen_rank = self._seen_rank
         copy._seen_axis = self._seen_axis
         return copy
@@ -632,16 +636,19 @@ class Machine(Stage):
 
     def _wait_for(self, row: cython.Py_ssize_t):
         """Set `row` as pending point; where it has overflowed, the objective knows no minimum."""
-        j: cython.Py_ssize_t
-        p: cython.Py_ssize_t = row * self.n
-        overflowed: cython.bint = False
-        for j in range(self.n):
-            overflowed |= not fabs(self._z[p + j]) <= LARGEST
-        if overflowed:
+        if self._huge and self._overflows(row):
             self._finish(UNBOUNDED)
             return
         self._pending = row
         self._place(row)
+
+    def _overflows(self, row):
+        # type: (int) -> bool
+        j: cython.Py_ssize_t
+        for j in range(self.n):
+            if not fabs(self._z[row * self.n + j]) <= LARGEST:
+                return True
+        return False
 
     def _accept(self, row: cython.Py_ssize_t):
         """Let `row` replace the worst vertex, whose row becomes free; nothing is copied."""
@@ -652,16 +659,14 @@ class Machine(Stage):
             self._r = out
         else:
             self._t = out
+        self._ranked = n
+        self._insert(row)
         self._stale += 1
-        if self._stale > n:  # so that rounding cannot drift; O(n) an iteration on average
-            self._ranked = n
-            self._insert(row)
+        if self._stale > REFRESH * n:  # so that rounding cannot drift; O(n) on average
             self._sum_vertices()
             return
         for j in range(n):
             self._sum[j] += self._z[row * n + j] - self._z[out * n + j]
-        self._ranked = n
-        self._insert(row)
 
     def _shrink(self):
         """Move all vertices towards the best one and queue them for evaluation."""
@@ -687,12 +692,19 @@ class Machine(Stage):
 
     def _insert(self, row: cython.Py_ssize_t):
         """Rank `row` among the ranked vertices, after equal ones."""
-        k: cython.Py_ssize_t = self._ranked
+        low: cython.Py_ssize_t = 0
+        high: cython.Py_ssize_t = self._ranked
+        k: cython.Py_ssize_t
         f: cython.double = self._f[row]
-        while k > 0 and self._f[self._order[k - 1]] > f:
+        while low < high:
+            k = (low + high) >> 1
+            if self._f[self._order[k]] > f:
+                high = k
+            else:
+                low = k + 1
+        for k in range(self._ranked, low, -1):
             self._order[k] = self._order[k - 1]
-            k -= 1
-        self._order[k] = row
+        self._order[low] = row
         self._ranked += 1
 
     def _sum_vertices(self):
@@ -707,6 +719,10 @@ class Machine(Stage):
             for j in range(n):
                 self._sum[j] += self._z[p + j]
         self._stale = 0
+        self._huge = False
+        for j in range(n):
+            if not fabs(self._sum[j]) < HUGE:
+                self._huge = True
 
     def _place(self, row: cython.Py_ssize_t):
         """Write the point that the objective sees for the search's coordinates in `row`."""

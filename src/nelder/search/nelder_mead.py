@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.core.coefficients import Adaptive, Coefficients, CoefficientsRule, Standard
+from nelder.core.coefficients import Adaptive, Balanced, Coefficients, CoefficientsRule, Standard
 from nelder.core.convergence import (
     Convergence,
     EitherTolerance,
@@ -40,8 +40,8 @@ class NelderMead:
 
     Parameters
     ----------
-    coefficients : callable or Coefficients, default Adaptive()
-        ``Standard()``, ``Adaptive()`` (Gao & Han 2012), a fixed ``Coefficients(...)``, or any
+    coefficients : callable or Coefficients, default Balanced()
+        ``Balanced()``, ``Adaptive()`` (Gao & Han 2012), ``Standard()``, a fixed ``Coefficients(...)``, or any
         callable of the dimension n that returns ``Coefficients``.
     initial_simplex : callable or array_like of shape (n + 1, n), default AxisSimplex()
         A builder ``builder(x0, lower, upper) -> (n + 1, n)`` or the vertices themselves. Vertices
@@ -73,7 +73,7 @@ class NelderMead:
     Applications 51:259-277 (2012). O'Neill, Applied Statistics 20:338-345 (1971).
     """
 
-    coefficients: CoefficientsRule | Coefficients = field(default_factory=Adaptive)
+    coefficients: CoefficientsRule | Coefficients = field(default_factory=Balanced)
     initial_simplex: SimplexBuilder | Any = field(default_factory=AxisSimplex)
     convergence: Convergence = field(default_factory=Tolerance)
     probe: bool = True
@@ -86,7 +86,7 @@ class NelderMead:
         put = object.__setattr__
         if not callable(self.coefficients):
             raise InvalidArgumentError(
-                f"coefficients={self.coefficients!r}: expected Standard(), Adaptive(), "
+                f"coefficients={self.coefficients!r}: expected Balanced(), Adaptive(), Standard(), "
                 "Coefficients(...) or a callable n -> Coefficients"
             )
         if not callable(self.initial_simplex):

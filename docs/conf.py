@@ -1,0 +1,76 @@
+"""Sphinx: the settings of the documentation."""
+
+import dataclasses
+import re
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "benchmarks" / "results"
+
+project = "nelder"
+author = "The nelder developers"
+copyright = "2026, The nelder developers"
+release = version_of("nelder")
+version = release
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+suppress_warnings = ["config.cache"]
+
+# Pages
+myst_enable_extensions = ["deflist"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = f"nelder {release}"
+html_copy_source = False
+pygments_style = "friendly"
+pygments_dark_style = "native"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+# Reference
+default_role = "py:obj"  # `name` in a docstring is code, and a link where it names something
+autodoc_typehints = "none"  # the docstrings say what an argument may be
+autodoc_preserve_defaults = True
+autodoc_member_order = "bysource"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+
+
+def show_defaults(app, what, name, obj, options, signature, returns):
+    """Write default settings as one would construct them."""
+    if signature is None:
+        return None
+    signature = signature.replace("=_DEFAULT", "=NelderMead()")
+    if dataclasses.is_dataclass(obj):
+        for field in dataclasses.fields(obj):
+            if field.default_factory is not dataclasses.MISSING:
+                shown = f"{field.name}={field.default_factory.__name__}()"
+                signature = re.sub(rf"\b{field.name}=<factory>", shown, signature)
+    return signature, returns
+
+
+def include_results(app, docname, source):
+    """Put what ``make bench`` wrote in the place of the marker in benchmarks.md."""
+    if docname != "benchmarks":
+        return
+    order = ("solved", "nist", "scaling", "overhead", "native", "asktell")
+    present = [name for name in order if (RESULTS / f"{name}.md").is_file()]
+    parts = [
+        f"```{{include}} ../benchmarks/results/{name}.md\n:heading-offset: 1\n:relative-images:\n```"
+        for name in present
+    ]
+    text = "\n\n".join(parts) or "No results are stored: run `make bench`."
+    source[0] = source[0].replace("<!-- results -->", text)
+
+
+def setup(app):
+    app.connect("autodoc-process-signature", show_defaults)
+    app.connect("source-read", include_results)
