@@ -12,12 +12,13 @@ from benchmarks.overhead import dot, start
 from benchmarks.peers import NEVER
 from benchmarks.problems.problem import Array
 from benchmarks.report import Goal, Report, Table
-from benchmarks.timing import ROUNDS, TIMING_NOTE, Run, costs, median
+from benchmarks.timing import TIMING_NOTE, Run, costs, median
 
 __all__ = ["run"]
 
 DIMENSIONS = (2, 5, 10, 20, 40)
 SHORT, LONG = 200, 2000
+STARTS = 31
 PACKAGES = ("numpy", "nelder")
 
 _TIMED = "from time import process_time as now\n" + "".join(
@@ -51,7 +52,7 @@ def _runs(x0: Array) -> dict[str, Run]:
 def _import_times() -> dict[str, Array]:
     """Return the milliseconds of each import, one sample for each fresh interpreter."""
     samples = []
-    for _ in track(range(ROUNDS), description="import"):
+    for _ in track(range(STARTS), description="import"):
         done = subprocess.run(
             [sys.executable, "-c", _TIMED], check=True, capture_output=True, text=True
         )
@@ -89,7 +90,7 @@ def run() -> Report:
             "objective is the same list of calls without ask and tell.",
             f"Time per evaluation: the difference of {LONG} and {SHORT} evaluations, divided by "
             "the evaluations between them. A shrink asks for n points at once.",
-            "Import: nelder after NumPy, each in the same fresh interpreter.",
+            f"Import: nelder after NumPy in the same fresh interpreter; medians of {STARTS}.",
             TIMING_NOTE,
         ],
     )

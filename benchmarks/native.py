@@ -150,7 +150,7 @@ def run() -> Report:
             f"Time per evaluation: the difference of a run of {LONG} evaluations and one of "
             f"{SHORT} (large n: 24(n+1) and 4(n+1)), divided by the evaluations between them. "
             "It contains the objective. What a call costs once "
-            "cancels; it is the per-call column.",
+            "cancels; the per-call column is a call with a budget of 1.",
             "Slope: least squares of log(nelder - objective) over log n at "
             f"n = {', '.join(map(str, LARGE))}. It may be a little above 1: at n = 1000 the "
             "simplex is 8 MB and leaves the faster caches. Quadratic work would show as 2.",

@@ -161,8 +161,8 @@ def run() -> Report:
             "was written just before, which the bare loop does not do; for all solvers alike. That "
             "and the floor are as large as nelder's overhead, so no goal is judged on it.",
             f"Time per evaluation: the difference of a run of {LONG} evaluations and one of "
-            f"{SHORT}, divided by the evaluations between them. What a call costs once cancels; it "
-            "is the per-call column.",
+            f"{SHORT}, divided by the evaluations between them. What a call costs once cancels; the "
+            "per-call column is a call with a budget of 1.",
             "objective: the same function called in a Python loop, less the empty loop. Overhead: "
             "time per evaluation less objective, in the same round.",
             "floor: the median absolute deviation of the objective's own time. An overhead below "

@@ -18,7 +18,7 @@ from benchmarks.problems.problem import Array
 
 __all__ = ["ROUNDS", "TIMING_NOTE", "Cost", "Run", "costs", "median"]
 
-ROUNDS = 31
+ROUNDS = 101
 
 TIMING_NOTE = (
     "Processor time (user and system), so that other programs on the machine do not count; "
@@ -38,7 +38,7 @@ class Cost:
     per_evaluation : ndarray
         The cost of one more evaluation.
     per_call : ndarray
-        What is left of the short run: the cost of the call itself.
+        The cost of a run of one evaluation: what a call costs once.
     """
 
     per_evaluation: Array
@@ -70,7 +70,7 @@ def _time(run: Run, evaluations: int, times: int) -> tuple[float, int]:
 
 
 def costs(
-    runs: Mapping[str, Run], short: int, long: int, rounds: int = ROUNDS, seconds: float = 0.02
+    runs: Mapping[str, Run], short: int, long: int, rounds: int = ROUNDS, seconds: float = 0.005
 ) -> dict[str, Cost]:
     """Time all runs in interleaved rounds.
 
@@ -78,7 +78,7 @@ def costs(
     ----------
     runs : mapping of str to callable
     short, long : int
-        Budgets of the two runs whose difference counts.
+        Budgets of the two runs whose difference counts; a third is 1.
     rounds : int
     seconds : float
         A run is repeated in a round until it has taken about this long.
@@ -89,7 +89,7 @@ def costs(
     """
     plan = []
     for name, run in runs.items():
-        for budget in (short, long):
+        for budget in (1, short, long):
             run(budget)  # warm up
             once, _ = _time(run, budget, 1)
             plan.append((name, run, budget, max(1, round(seconds / max(once, 1e-9)))))
@@ -103,5 +103,5 @@ def costs(
         t_short, m_short = np.array(samples[name, short]).T
         t_long, m_long = np.array(samples[name, long]).T
         per_evaluation = (t_long - t_short) / (m_long - m_short)
-        found[name] = Cost(per_evaluation, t_short - m_short * per_evaluation)
+        found[name] = Cost(per_evaluation, np.array(samples[name, 1])[:, 0])
     return found

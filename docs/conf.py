@@ -6,6 +6,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 HERE = Path(__file__).parent
+RETURNED = ("nelder.Result", "nelder.IntermediateResult", "nelder.Status")  # nobody constructs them
 RESULTS = HERE.parent / "benchmarks" / "results"
 
 project = "nelder"
@@ -40,14 +41,17 @@ autodoc_typehints = "none"  # the docstrings say what an argument may be
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
+napoleon_use_param = False  # types as they are written, not cut up into links
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+napoleon_use_ivar = False
 
 
 def show_defaults(app, what, name, obj, options, signature, returns):
     """Write default settings as one would construct them."""
     if signature is None:
         return None
+    if name in RETURNED:
+        return "", None
     signature = signature.replace("=_DEFAULT", "=NelderMead()")
     if dataclasses.is_dataclass(obj):
         for field in dataclasses.fields(obj):
@@ -63,10 +67,8 @@ def include_results(app, docname, source):
         return
     order = ("solved", "nist", "scaling", "overhead", "native", "asktell")
     present = [name for name in order if (RESULTS / f"{name}.md").is_file()]
-    parts = [
-        f"```{{include}} ../benchmarks/results/{name}.md\n:heading-offset: 1\n:relative-images:\n```"
-        for name in present
-    ]
+    options = ":heading-offset: 1\n:relative-images:\n"
+    parts = [f"```{{include}} ../benchmarks/results/{name}.md\n{options}```" for name in present]
     text = "\n\n".join(parts) or "No results are stored: run `make bench`."
     source[0] = source[0].replace("<!-- results -->", text)
 

@@ -96,9 +96,9 @@ def minimize(
     Notes
     -----
     The simplex method of Nelder & Mead (1965) with coefficients that depend on the dimension, as
-    Gao & Han (2012) proposed, a first simplex of half of each coordinate of `x0`, and a look around the point found before it is
-    called converged (O'Neill 1971). Threads may run searches at the same time, and `fun` may itself
-    call `minimize`.
+    Gao & Han (2012) proposed, a first simplex of half of each coordinate of `x0`, and a look around
+    the point found before it is called converged (O'Neill 1971). Threads may run searches at the
+    same time, and `fun` may itself call `minimize`.
 
     Examples
     --------

@@ -80,8 +80,8 @@ class Optimizer:
         Returns
         -------
         ndarray of shape (m, n)
-            Read-only. None, shape (0, n), once the search is done. Where ``x0`` was structured the
-            rows are flat; `restore` gives them its structure.
+            No rows once the search is done. Where ``x0`` was structured the rows are flat;
+            `restore` gives them its structure.
 
         Raises
         ------

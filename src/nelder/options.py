@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Literal, TypeGuard, get_args
+from typing import Literal, TypeGuard, cast, get_args
 
 import numpy as np
 
@@ -16,9 +16,9 @@ __all__ = ["Budget", "OnFailure", "check_on_failure", "is_real", "is_whole"]
 OnFailure = Literal["raise", "worst", "stop"]
 
 
-def is_real(value: object) -> bool:
+def is_real(value: object) -> TypeGuard[float]:
     """Whether `value` is a real number and not NaN."""
-    return isinstance(value, Real) and not math.isnan(value)
+    return isinstance(value, Real) and not math.isnan(cast("float", value))
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -28,7 +28,7 @@ def is_whole(value: object) -> TypeGuard[int]:
 
 def _whole(name: str, value: object, least: int) -> float:
     """Return a count, or inf for no limit."""
-    if value is None or value == math.inf:
+    if value is None or (isinstance(value, float) and value == math.inf):
         return math.inf
     if is_whole(value) and value >= least:
         return int(value)

@@ -101,8 +101,10 @@ def _real_array(value: object, name: str) -> Array:
         raise InvalidArgumentError(f"{name}={value!r}: expected real numbers") from error
     if array.dtype.kind == "O":  # Fraction, Decimal, None ...
         try:
+            if any(item is None for item in array.flat):
+                raise TypeError("None is not a number")
             array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InvalidArgumentError(f"{name}={value!r}: expected real numbers") from error
     if array.dtype.kind not in "iuf":
         raise InvalidArgumentError(
@@ -117,7 +119,7 @@ def _check_start(x0: Array, name: str) -> None:
     bad = np.flatnonzero(~np.isfinite(x0))
     if bad.size:
         i = int(bad[0])
-        raise InvalidArgumentError(f"{name}[{i}]={x0.flat[i]!r}: expected a finite number")
+        raise InvalidArgumentError(f"{name}[{i}]={float(x0.flat[i])}: expected a finite number")
 
 
 # Bounds of a flat x0

@@ -156,7 +156,7 @@ SETTINGS = {
         simplex(lambda x0, lower, upper: "simplex"), "initial_simplex", "'simplex'", "(3, 2)",
     ),
     "builder of nothing": (
-        simplex(lambda x0, lower, upper: None), "initial_simplex", "None", "(3, 2)",
+        simplex(lambda x0, lower, upper: None), "initial_simplex", "(3, 2)",
     ),
     "steps of another n": (simplex(nelder.StepSimplex([1.0, 2.0, 3.0])), "steps", "3", "expected 2"),
     "step 0": (lambda: nelder.StepSimplex([1.0, 0.0]), "steps", "0.0", "expected"),
@@ -164,8 +164,13 @@ SETTINGS = {
     "steps of text": (lambda: nelder.StepSimplex("wide"), "steps", "'wide'", "expected"),
     "edge 0": (lambda: nelder.RegularSimplex(0.0), "edge", "0.0", "above 0"),
     "negative step": (lambda: nelder.AxisSimplex(-0.5), "relative", "-0.5", "above 0"),
-    "affine nan": (lambda: nelder.AffineSimplex(NAN), "a=", "nan", "expected"),
-    "fminsearch text": (lambda: nelder.FminsearchSimplex(b="5%"), "b=", "'5%'", "expected"),
+    "affine nan": (
+        {"method": lambda: NelderMead(initial_simplex=nelder.AffineSimplex(NAN))}, "nan", "expected",
+    ),
+    "fminsearch text": (
+        {"method": lambda: NelderMead(initial_simplex=nelder.FminsearchSimplex(b="5%"))},
+        "b=", "'5%'", "expected",
+    ),
     # coefficients
     "reflection 0": (coefficients(reflection=0.0), "reflection", "0.0", "above 0"),
     "reflection negative": (coefficients(reflection=-1), "reflection", "-1", "above 0"),

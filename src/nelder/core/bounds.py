@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.core.buffers import doubles, indices
+from nelder.core.buffers import array_of, doubles, indices
 
 try:
     import cython
@@ -144,6 +144,12 @@ class Box:
                     np.pi - 2.0 * np.arcsin(np.sqrt(from_high)),
                 )
         return z
+
+    def leave(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return x = T(z) for one point z (n,); a new array (dim,)."""
+        x = doubles(self.lower)  # stays where low = high
+        self.place(doubles(z), 0, x, 0)
+        return array_of(x)
 
     def inside(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the point of the box nearest to `x`; shape (..., dim) in and out."""

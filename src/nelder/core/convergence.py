@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import InvalidArgumentError
+from nelder.options import is_real
 
 __all__ = ["Convergence", "EitherTolerance", "StandardError", "Test", "Tolerance"]
 
@@ -35,7 +36,7 @@ class Test(NamedTuple):
 def _check(rule: object, *names: str) -> None:
     for name in names:
         value: object = getattr(rule, name)
-        if not isinstance(value, (int, float)) or not 0.0 <= value < math.inf:
+        if not is_real(value) or not 0.0 <= value < math.inf:
             raise InvalidArgumentError(f"{name}={value!r}: expected a finite number, 0 or above")
 
 

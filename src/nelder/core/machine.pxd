@@ -1,8 +1,9 @@
 cimport cython
 cimport numpy as cnp
+from numpy cimport import_array
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, intptr_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from nelder.core.bounds cimport Box
 
@@ -35,12 +36,37 @@ cdef inline bint reusable(object array, Py_ssize_t n) noexcept:
         and cnp.PyArray_DIM(a, 0) == n
         and cnp.PyArray_TYPE(a) == cnp.NPY_DOUBLE
         and cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_CARRAY)
+        and cnp.PyArray_ISNOTSWAPPED(a)
     )
 
 
 cdef inline int fill(object array, double[::1] x, Py_ssize_t at, Py_ssize_t n) noexcept:
     memcpy(cnp.PyArray_DATA(<cnp.ndarray> array), &x[at], n * sizeof(double))
     return 0
+
+
+cdef inline object new_row(Py_ssize_t n):
+    cdef cnp.npy_intp shape[2]
+    shape[0] = 1
+    shape[1] = n
+    return cnp.PyArray_SimpleNew(2, shape, cnp.NPY_DOUBLE)
+
+
+cdef inline bint same_row(object array, double[::1] x, Py_ssize_t at, Py_ssize_t n):
+    """Whether `array` is the row x[at : at + n], bit for bit."""
+    if not isinstance(array, cnp.ndarray):
+        return False
+    cdef cnp.ndarray a = <cnp.ndarray> array
+    cdef int ndim = cnp.PyArray_NDIM(a)
+    return (
+        1 <= ndim <= 2
+        and cnp.PyArray_DIM(a, ndim - 1) == n
+        and (ndim == 1 or cnp.PyArray_DIM(a, 0) == 1)
+        and cnp.PyArray_TYPE(a) == cnp.NPY_DOUBLE
+        and cnp.PyArray_CHKFLAGS(a, cnp.NPY_ARRAY_CARRAY_RO)
+        and cnp.PyArray_ISNOTSWAPPED(a)
+        and memcmp(cnp.PyArray_DATA(a), &x[at], n * sizeof(double)) == 0
+    )
 
 
 cdef int INITIAL, REFLECT, EXPAND, OUTSIDE, INSIDE, SHRINK

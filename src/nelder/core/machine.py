@@ -26,7 +26,7 @@ nothing.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +61,22 @@ if not cython.compiled:
 
     def fill(array: NDArray[np.float64], x: memoryview[float], at: int, n: int) -> None:
         """Write x[at : at + n] into `array`."""
-        array[:] = x[at : at + n]
+        array.reshape(-1)[:] = x[at : at + n]
 
+    def new_row(n: int) -> NDArray[np.float64]:
+        """Return an empty array of shape (1, n)."""
+        return np.empty((1, n))
+
+    def same_row(array: object, x: memoryview[float], at: int, n: int) -> bool:
+        """Return whether `array` is the row x[at : at + n], bit for bit."""
+        if not isinstance(array, np.ndarray):
+            return False
+        given = cast("NDArray[Any]", array)
+        fits = given.dtype == np.float64 and given.shape in ((n,), (1, n))
+        return fits and given.tobytes() == array_of(x)[at : at + n].tobytes()
+
+else:
+    import_array()  # noqa: F821  (of NumPy, in machine.pxd)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +153,30 @@ class Stage:
     def x(self) -> NDArray[np.float64]:
         """A copy of the pending point, (dim,)."""
         return self._rows()[self._pending].copy()
+
+    @property
+    def waiting(self) -> int:
+        """How many points `needed` gives."""
+        return 0 if self.done else 1
+
+    def pending(self) -> NDArray[np.float64]:
+        """Return the pending point in a new array of shape (1, dim)."""
+        row = new_row(self.dim)
+        fill(row, self._x, self._pending * self.dim, self.dim)
+        return row
+
+    def tell_row(self, row: object, f: float) -> bool:
+        """Take the value `f` if `row` is the pending point, (1, dim) or (dim,), bit for bit.
+
+        Returns
+        -------
+        bool
+            Whether it was.
+        """
+        if self.done or not same_row(row, self._x, self._pending * self.dim, self.dim):
+            return False
+        self._receive(f)
+        return True
 
     def needed(self) -> NDArray[np.float64]:
         """Return the points whose values are needed now, (k, dim), in the order of need."""
@@ -251,11 +289,13 @@ class Stage:
         goal: cython.double = target
         value: cython.double
         count: cython.Py_ssize_t = 0
-        if points is not None and values is not None:  # recording needs the GIL
+        if points is not None or values is not None:  # recording needs the GIL
             while count < left and not self.done and self.nit < until:
-                points[count] = self.x
+                if points is not None:
+                    points[count] = self.x
                 value = call_native(where, self.dim, self._x, self._pending * self.dim, user)
-                values[count] = value
+                if values is not None:
+                    values[count] = value
                 count += 1
                 self._receive(value)
                 if value <= goal:
@@ -386,6 +426,7 @@ class Machine(Stage):
         self._phase = INITIAL
         self._end = RUNNING
         self._seen_rank, self._seen_axis = n, 0
+        self._stale = 0
         self._huge = False
         self.restart(simplex, np.full(len(simplex), NAN))
 
@@ -422,11 +463,7 @@ class Machine(Stage):
     def centroid(self) -> NDArray[np.float64]:
         """The centroid of all vertices but the worst, as the objective sees it, (dim,)."""
         z = array_of(self._z).reshape(-1, self.n)[self._ranks()[: self.n]].mean(axis=0)
-        if self.box is None:
-            return z
-        array_of(self._z).reshape(-1, self.n)[self._t] = z
-        self._place(self._t)
-        return self._rows()[self._t].copy()
+        return z if self.box is None else self.box.leave(z)
 
     def needed(self) -> NDArray[np.float64]:
         """Return the points whose values are needed now, (k, dim), in the order of need."""
@@ -435,6 +472,14 @@ class Machine(Stage):
         if self._phase in (INITIAL, SHRINK):
             return self._rows()[array_of(self._queue)[self._head : self._queued]]
         return self._rows()[self._pending : self._pending + 1].copy()
+
+    @property
+    def waiting(self) -> int:
+        """How many points `needed` gives."""
+        if self.done:
+            return 0
+        queued = self._phase == INITIAL or self._phase == SHRINK
+        return self._queued - self._head if queued else 1
 
     def _ranks(self) -> NDArray[np.intp]:
         """Rows of the vertices, best first; a reflection about to be accepted counts already."""
@@ -491,12 +536,14 @@ class Machine(Stage):
         """
         if self._phase != REFLECT or self.done:
             raise RuntimeError("a vertex can be replaced only between iterations")
+        if not 0 <= vertex <= self.n:
+            raise IndexError(f"vertex={vertex}: expected a rank from 0 to {self.n}")
         rank: cython.Py_ssize_t
         at: cython.Py_ssize_t = vertex
         row: cython.Py_ssize_t = self._order[at]
         array_of(self._z)[row * self.n : (row + 1) * self.n] = x
         self._place(row)
-        self._f[row] = f
+        self._f[row] = INF if math.isnan(f) else f
         for rank in range(at, self.n):
             self._order[rank] = self._order[rank + 1]
         self._ranked = self.n
@@ -636,19 +683,21 @@ class Machine(Stage):
 
     def _wait_for(self, row: cython.Py_ssize_t):
         """Set `row` as pending point; where it has overflowed, the objective knows no minimum."""
+        self._place(row)
         if self._huge and self._overflows(row):
             self._finish(UNBOUNDED)
-            return
-        self._pending = row
-        self._place(row)
+        else:
+            self._pending = row
 
     def _overflows(self, row):
         # type: (int) -> bool
         j: cython.Py_ssize_t
+        overflows: cython.bint = False
         for j in range(self.n):
-            if not fabs(self._z[row * self.n + j]) <= LARGEST:
-                return True
-        return False
+            overflows |= not fabs(self._z[row * self.n + j]) <= LARGEST
+        for j in range(self.dim):
+            overflows |= not fabs(self._x[row * self.dim + j]) <= LARGEST
+        return overflows
 
     def _accept(self, row: cython.Py_ssize_t):
         """Let `row` replace the worst vertex, whose row becomes free; nothing is copied."""
@@ -720,9 +769,10 @@ class Machine(Stage):
                 self._sum[j] += self._z[p + j]
         self._stale = 0
         self._huge = False
-        for j in range(n):
-            if not fabs(self._sum[j]) < HUGE:
-                self._huge = True
+        for i in range(n + 1):
+            p = self._order[i] * n
+            for j in range(n):
+                self._huge |= not fabs(self._z[p + j]) < HUGE
 
     def _place(self, row: cython.Py_ssize_t):
         """Write the point that the objective sees for the search's coordinates in `row`."""
@@ -789,7 +839,9 @@ class Machine(Stage):
         # type: (int, int, float) -> bool
         best: cython.double = self._x[self._order[0] * self.dim + axis]
         distance: cython.double = fabs(self._x[self._order[rank] * self.dim + axis] - best)
-        return not (distance <= xatol or distance <= self._ulps * EPS * fabs(best))
+        if self._ulps > 0.0 and distance <= self._ulps * EPS * fabs(best):
+            return False
+        return not distance <= xatol
 
     def _standard_error(self):
         # type: () -> float

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import InvalidArgumentError
+from nelder.options import is_real
 
 __all__ = [
     "AffineSimplex",
@@ -32,8 +33,15 @@ SimplexBuilder = Callable[[Array, Array, Array], Array]
 def _positive(builder: object, *names: str) -> None:
     for name in names:
         value: object = getattr(builder, name)
-        if not isinstance(value, (int, float)) or not 0.0 < value < math.inf:
+        if not is_real(value) or not 0.0 < value < math.inf:
             raise InvalidArgumentError(f"{name}={value!r}: expected a finite number above 0")
+
+
+def _finite(builder: object, *names: str) -> None:
+    for name in names:
+        value: object = getattr(builder, name)
+        if not is_real(value) or not math.isfinite(value):
+            raise InvalidArgumentError(f"{name}={value!r}: expected a finite number")
 
 
 def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
@@ -49,11 +57,11 @@ def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
     -------
     ndarray of shape (n + 1, n)
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         up, down = x0 + steps, x0 - steps
+        farther = np.where(upper - x0 >= x0 - lower, upper, lower)
     within_up = (lower <= up) & (up <= upper) & np.isfinite(up)
     within_down = (lower <= down) & (down <= upper)
-    farther = np.where(upper - x0 >= x0 - lower, upper, lower)
     ends = np.where(within_up, up, np.where(within_down, down, farther))
     return _axes(x0, ends)
 
@@ -114,6 +122,9 @@ class AffineSimplex:
     a: float = 0.025
     b: float = 0.5
 
+    def __post_init__(self) -> None:
+        _finite(self, "a", "b")
+
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
         """Return the simplex (n+1, n) at `x0` (n,)."""
         return _axes(x0, (1.0 + self.b) * x0 + self.a)
@@ -131,6 +142,9 @@ class FminsearchSimplex:
 
     a: float = 0.00025
     b: float = 0.05
+
+    def __post_init__(self) -> None:
+        _finite(self, "a", "b")
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
         """Return the simplex (n+1, n) at `x0` (n,)."""
@@ -155,11 +169,13 @@ class StepSimplex:
     steps: float | Sequence[float]
 
     def __post_init__(self) -> None:
-        steps = np.asarray(self.steps, dtype=np.float64)
+        expected = "expected finite numbers other than 0, one or n of them"
+        try:
+            steps = np.asarray(self.steps, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidArgumentError(f"steps={self.steps!r}: {expected}") from error
         if steps.ndim > 1 or not np.all(np.isfinite(steps) & (steps != 0.0)):
-            raise InvalidArgumentError(
-                f"steps={self.steps!r}: expected finite numbers other than 0, one or n of them"
-            )
+            raise InvalidArgumentError(f"steps={self.steps!r}: {expected}")
         object.__setattr__(self, "steps", tuple(steps.tolist()) if steps.ndim else float(steps))
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:

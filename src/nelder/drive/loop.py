@@ -196,11 +196,11 @@ def _loop(
             evaluator.run(search.stage, int(left), int(iterations), budget.target, points, values)
         except _OutOfTimeError:
             return Status.MAXTIME
-        except ReturnValueError as error:
-            error.x = observers.restore(search.stage.x)
-            raise
         except Exception as error:
             x = observers.restore(search.stage.x)
+            if isinstance(error, ReturnValueError) and error.result is None:
+                error.x = x  # not from a search within the objective: that one has its result
+                raise
             search.stage.tell(math.nan)
             search.advance()
             if on_failure == "stop":
@@ -228,7 +228,7 @@ def _ended(search: Search, budget: Budget, late: bool) -> Status | None:
     best = search.best[1]
     if best == -math.inf:
         return Status.UNBOUNDED
-    if best <= budget.target:
+    if best <= budget.target and search.nfev:
         return Status.TARGET
     if search.done:
         return search.status

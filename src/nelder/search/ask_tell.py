@@ -31,92 +31,87 @@ class AskTell:
     def __init__(self, search: Search) -> None:
         self._search = search
         self._advances = search.pauses
-        self._single: Array | None = None  # the one point out, where it is only one
-        self._points = np.empty((0, search.stage.dim))
-        self._values: dict[int, float] = {}  # told ahead of their turn, by row of _points
+        # Where several points are out: all of them, how many are taken, and by row the values
+        # told ahead of their turn.
+        self._points: Array | None = None
         self._taken = 0
-        self._refill()
+        self._values: dict[int, float] = {}
 
     def ask(self, max_points: int | None = None) -> Array:
         """Return what is needed now and not told, (m, dim), at most `max_points` rows."""
-        if max_points is None and self._single is not None:
-            return self._single
         if max_points is not None and not (is_whole(max_points) and max_points > 0):
             raise InvalidArgumentError(
                 f"max_points={max_points!r}: expected a whole number above 0, or None"
             )
-        if self._single is not None:
-            return self._single
-        rows = [i for i in range(self._taken, len(self._points)) if i not in self._values]
-        asked = self._points[rows[:max_points]]
-        asked.flags.writeable = False
-        return asked
+        stage = self._search.stage
+        if stage.waiting == 1:
+            return stage.pending()
+        points = self._out()
+        rows = [i for i in range(self._taken, len(points)) if i not in self._values]
+        return points[rows[:max_points]]
 
     def tell(self, points: Any, values: Any) -> None:
         """Take `values` (m,) at `points` (m, dim)."""
-        if points is self._single and self._single is not None:
-            if type(values) is not float:
-                values = self._read_values(values, 1)[0]
-            self._search.stage.tell(values)
-            self._moved()
+        stage = self._search.stage
+        if type(values) is float and stage.waiting == 1 and stage.tell_row(points, values):
+            self._points = None
+            if stage.done or self._advances:
+                self._search.advance()
             return
+        out = self._out()
         given = np.asarray(points, dtype=np.float64)
         if given.ndim == 1:
             given = given.reshape(1, -1)
-        if given.ndim != 2 or given.shape[1] != self._points.shape[1]:
+        if given.ndim != 2 or given.shape[1] != out.shape[1]:
             raise InvalidArgumentError(
-                f"X has shape {np.shape(points)}: expected (m, {self._points.shape[1]})"
+                f"X has shape {np.shape(points)}: expected (m, {out.shape[1]})"
             )
         told = self._read_values(values, len(given))
-        self._values.update(zip(self._match(given), told, strict=True))
+        self._values.update(zip(self._match(given, out), told, strict=True))
         while self._taken in self._values:
-            self._search.stage.tell(self._values.pop(self._taken))
+            stage.tell(self._values.pop(self._taken))
             self._taken += 1
-            if self._taken == len(self._points) or self._search.stage.done:
-                self._moved()
+            if stage.done or self._taken == len(out):
+                self._points = None  # what was told beyond the end is not needed
+                if stage.done or self._advances:
+                    self._search.advance()
                 return
 
-    def _moved(self) -> None:
-        stage = self._search.stage
-        if stage.done or self._advances:
-            self._search.advance()
-        self._refill()
+    def _out(self) -> Array:
+        """Return the points that are out."""
+        if self._points is None:
+            self._points = self._search.stage.needed()
+            self._taken = 0
+            self._values.clear()
+        return self._points
 
-    def _refill(self) -> None:
-        search = self._search
-        if search.done:
-            self._points = self._points[:0]
-        else:
-            self._points = search.stage.needed()
-        self._values.clear()
-        self._taken = 0
-        self._single = None
-        if len(self._points) == 1:
-            self._points.flags.writeable = False
-            self._single = self._points
-
-    def _match(self, given: Array) -> list[int]:
+    def _match(self, given: Array, out: Array) -> list[int]:
         """Return the row of each given point among those waited for."""
+        rest = out[self._taken :]
+        if not self._values and len(given) == len(rest) and given.tobytes() == rest.tobytes():
+            return list(range(self._taken, len(out)))
         waiting: dict[bytes, list[int]] = {}
-        for i in range(len(self._points) - 1, self._taken - 1, -1):
+        for i in range(len(out) - 1, self._taken - 1, -1):
             if i not in self._values:
-                waiting.setdefault(self._points[i].tobytes(), []).append(i)
+                waiting.setdefault(out[i].tobytes(), []).append(i)
         rows: list[int] = []
         for i, point in enumerate(given):
             same = waiting.get(point.tobytes())
             if not same:
                 raise InvalidArgumentError(
-                    f"X[{i}]={point!r}: expected one of the {len(self._points)} points asked for "
+                    f"X[{i}]={point!r}: expected one of the {len(out)} points asked for "
                     "and not yet told, unchanged"
                 )
             rows.append(same.pop())
         return rows
 
     def _read_values(self, values: Any, m: int) -> list[float]:
-        if np.ndim(values) == 0:
-            values = [values]
-        if len(values) != m:
+        try:
+            count = len(values)
+        except TypeError:  # one value
+            values, count = [values], 1
+        if count != m:
             raise InvalidArgumentError(
-                f"values has {len(values)} entries: expected {m}, one for each row of X"
+                f"values has {count} entries: expected {m}, one for each row of X"
             )
         return [as_real(value) for value in values]

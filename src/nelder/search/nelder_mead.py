@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,8 @@ class NelderMead:
     Parameters
     ----------
     coefficients : callable or Coefficients, default Balanced()
-        ``Balanced()``, ``Adaptive()`` (Gao & Han 2012), ``Standard()``, a fixed ``Coefficients(...)``, or any
-        callable of the dimension n that returns ``Coefficients``.
+        ``Balanced()``, ``Adaptive()`` (Gao & Han 2012), ``Standard()``, a fixed
+        ``Coefficients(...)``, or any callable of the dimension n that returns ``Coefficients``.
     initial_simplex : callable or array_like of shape (n + 1, n), default AxisSimplex()
         A builder ``builder(x0, lower, upper) -> (n + 1, n)`` or the vertices themselves. Vertices
         outside the bounds are moved inside.
@@ -108,6 +108,21 @@ class NelderMead:
             raise InvalidArgumentError(
                 "probe=True and final_centroid=True exclude each other: expected at most one"
             )
+
+    def coefficients_for(self, n: int) -> Coefficients:
+        """Return the coefficients for dimension `n`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            A user's own rule returned something else.
+        """
+        made = cast("object", self.coefficients(n))
+        if isinstance(made, Coefficients):
+            return made
+        raise InvalidArgumentError(
+            f"coefficients({n}) returned {made!r}: expected nelder.Coefficients(...)"
+        )
 
     @property
     def test(self) -> Test:

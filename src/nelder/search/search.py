@@ -80,7 +80,7 @@ class Search:
         self._steps = np.abs(simplex[1:] - simplex[0]).max(axis=0)
         self.stage = self._machine = Machine(
             simplex if box is None else box.enter(simplex),
-            method.coefficients(len(self._free)),
+            method.coefficients_for(len(self._free)),
             Test("none") if self._rule else method.test,
             method.equal_outside,
             method.equal_inside,
@@ -134,10 +134,13 @@ class Search:
     @property
     def best(self) -> tuple[Array, float]:
         """The best point evaluated, (dim,), and its value."""
+        lowest = self._found
+        if isinstance(self.stage, Points):
+            lowest = _lower(lowest, self.stage)
         if self._machine is None:
-            return self._found
+            return lowest
         best = self._machine.best
-        return self._found if self._found[1] < best[1] else best
+        return lowest if lowest[1] < best[1] else best
 
     @property
     def simplex(self) -> Simplex:
@@ -190,10 +193,7 @@ class Search:
             self._nfev += points.nfev
             self._nfailed += points.nfailed
             self.stage = self._machine
-        known = points.values[: points.count]
-        if known.size and known.min() < self._found[1]:
-            i = int(known.argmin())
-            self._found = (points.points[i].copy(), float(known[i]))
+        self._found = _lower(self._found, points)
         if self._found[1] == -math.inf:
             self.status = Status.UNBOUNDED
         else:
@@ -239,3 +239,12 @@ class Search:
         """End as converged, unless there is nothing to have converged to."""
         finite = self.best[1] < math.inf
         self.status = Status.CONVERGED if finite else Status.NO_FINITE_VALUE
+
+
+def _lower(best: tuple[Array, float], points: Points) -> tuple[Array, float]:
+    """Return `best`, a point and its value, or what is lower among the known `points`."""
+    known = points.values[: points.count]
+    if known.size and known.min() < best[1]:
+        i = int(known.argmin())
+        return points.points[i].copy(), float(known[i])
+    return best

@@ -36,7 +36,12 @@ def first_simplex(given: SimplexBuilder | Array, x0: Array, lower: Array, upper:
     """
     n = len(x0)
     made: Any = given(x0.copy(), lower, upper) if callable(given) else given
-    simplex = np.array(made, dtype=np.float64)
+    try:
+        simplex = np.array(made, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(
+            f"initial_simplex returned {made!r}: expected an array of shape {(n + 1, n)}"
+        ) from error
     if simplex.shape != (n + 1, n):
         raise InvalidArgumentError(
             f"initial_simplex has shape {simplex.shape}: expected {(n + 1, n)}, a row for each "
