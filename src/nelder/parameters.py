@@ -171,6 +171,8 @@ def _checked_pair(
     ends: list[Array] = []
     for end, side in ((low, "low"), (high, "high")):
         array = _real_array(end, f"{name} ({side})")
+        if array.size == 1:
+            array = array.reshape(())
         try:
             ends.append(np.array(np.broadcast_to(array, shape), dtype=np.float64))
         except ValueError as error:

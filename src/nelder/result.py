@@ -58,7 +58,10 @@ _ENDS: dict[Status, tuple[Kind, str]] = {
     Status.MAXITER: ("budget", "maxiter iterations are used up"),
     Status.MAXTIME: ("budget", "maxtime seconds are used up"),
     Status.TARGET: ("budget", "a value at or below the target was found"),
-    Status.UNBOUNDED: ("failed", "the objective is unbounded below: it gave -inf, or x overflowed"),
+    Status.UNBOUNDED: (
+        "failed",
+        "the objective is unbounded below: it gave -inf, or falls without end",
+    ),
     Status.NO_FINITE_VALUE: ("failed", "no finite value was found"),
     Status.OBJECTIVE_FAILED: ("failed", "the objective raised an exception"),
     Status.INTERRUPTED: ("user", "interrupted"),

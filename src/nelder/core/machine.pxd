@@ -72,7 +72,7 @@ cdef inline bint same_row(object array, double[::1] x, Py_ssize_t at, Py_ssize_t
 cdef int INITIAL, REFLECT, EXPAND, OUTSIDE, INSIDE, SHRINK
 cdef int NO_RULE, BOTH, STANDARD_ERROR, EITHER
 cdef int RUNNING, CONVERGED, UNBOUNDED
-cdef double INF, NAN, EPS, LARGEST, HUGE
+cdef double INF, NAN, EPS, HUGE, FAR, LARGEST
 
 cdef Py_ssize_t REFRESH
 
@@ -98,7 +98,7 @@ cdef class Machine(Stage):
     cdef readonly object coefficients, test
     cdef readonly Box box
     cdef int _phase, _end, _rule
-    cdef double _reflection, _expansion, _contraction, _shrinkage, _xatol, _fatol, _ulps, _per_n
+    cdef double _reflection, _expansion, _contraction, _shrinkage, _xatol, _fatol, _ulps, _per_n, _far
     cdef bint _equal_outside, _equal_inside, _huge
     cdef double[::1] _z, _sum, _centroid
     cdef Py_ssize_t[::1] _order, _queue
@@ -116,7 +116,7 @@ cdef class Machine(Stage):
     @cython.final
     cdef void _wait_for(self, Py_ssize_t row) noexcept nogil
     @cython.final
-    cdef bint _overflows(self, Py_ssize_t row) noexcept nogil
+    cdef bint _is_far(self, Py_ssize_t row) noexcept nogil
     @cython.final
     cdef void _accept(self, Py_ssize_t row) noexcept nogil
     @cython.final

@@ -109,8 +109,9 @@ ENDS = (None, "converged", "unbounded")
 INF = math.inf
 NAN = math.nan
 EPS = 2.220446049250313e-16
+HUGE = 1e100  # from here on points are watched
+FAR = 1e150  # beyond this, or 1e10 times the first simplex, there is no minimum to be found
 LARGEST = 1.7976931348623157e308
-HUGE = 1e100  # from here on points are watched for overflow
 REFRESH = 4  # the vertex sum is computed anew after so many times n updates
 
 
@@ -428,7 +429,10 @@ class Machine(Stage):
         self._seen_rank, self._seen_axis = n, 0
         self._stale = 0
         self._huge = False
+        self._far = LARGEST
         self.restart(simplex, np.full(len(simplex), NAN))
+        first = max(np.abs(self.vertices).max(), np.abs(simplex).max())
+        self._far = min(LARGEST, max(FAR, 1e10 * min(first, 1e297)))
 
     # What users of the machine read
 
@@ -582,6 +586,7 @@ class Machine(Stage):
         copy._t = self._t
         copy._stale = self._stale
         copy._huge = self._huge
+        copy._far = self._far
         copy._seen_rank = self._seen_rank
         copy._seen_axis = self._seen_axis
         return copy
@@ -682,22 +687,22 @@ class Machine(Stage):
         self._wait_for(self._t)
 
     def _wait_for(self, row: cython.Py_ssize_t):
-        """Set `row` as pending point; where it has overflowed, the objective knows no minimum."""
+        """Set `row` as pending point, unless it is so far away that there is no minimum."""
         self._place(row)
-        if self._huge and self._overflows(row):
+        if self._huge and self._is_far(row):
             self._finish(UNBOUNDED)
         else:
             self._pending = row
 
-    def _overflows(self, row):
+    def _is_far(self, row):
         # type: (int) -> bool
         j: cython.Py_ssize_t
-        overflows: cython.bint = False
+        far: cython.bint = False
         for j in range(self.n):
-            overflows |= not fabs(self._z[row * self.n + j]) <= LARGEST
+            far |= not fabs(self._z[row * self.n + j]) <= self._far
         for j in range(self.dim):
-            overflows |= not fabs(self._x[row * self.dim + j]) <= LARGEST
-        return overflows
+            far |= not fabs(self._x[row * self.dim + j]) <= self._far
+        return far
 
     def _accept(self, row: cython.Py_ssize_t):
         """Let `row` replace the worst vertex, whose row becomes free; nothing is copied."""

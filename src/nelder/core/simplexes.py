@@ -63,6 +63,7 @@ def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
     within_up = (lower <= up) & (up <= upper) & np.isfinite(up)
     within_down = (lower <= down) & (down <= upper)
     ends = np.where(within_up, up, np.where(within_down, down, farther))
+    ends = np.where(ends == x0, farther, ends)  # a step that rounding takes away
     return _axes(x0, ends)
 
 

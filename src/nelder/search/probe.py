@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["below", "first_radii", "probe_points", "visible_steps", "wider_radii"]
+__all__ = ["below", "first_radii", "larger_steps", "probe_points", "wider_radii"]
 
 Array = NDArray[np.float64]
 
@@ -48,12 +48,14 @@ def wider_radii(x: Array, steps: Array, radii: Array, unseen: NDArray[np.bool_])
     return np.where(unseen & (wider > radii), wider, 0.0)
 
 
-def visible_steps(x: Array, steps: Array, radii: Array) -> Array:
-    """Return the steps, (n,), to restart with after a look at `radii` found a lower value.
+def larger_steps(x: Array, steps: Array, radii: Array) -> Array:
+    """Return the steps, (n,), for the next restart, after a look at `radii` found a lower value.
 
-    Where the radius had to be widened the first step was not of the coordinate's scale.
+    Ten times the last ones, so that a search that began far too small does not creep, and no more
+    than the coordinate's scale. The scale itself where a radius had to be widened to be seen.
     """
-    return np.where(radii > FIRST * steps, _scale(x, steps), steps)
+    scale = _scale(x, steps)
+    return np.where(radii > FIRST * steps, scale, np.minimum(10.0 * steps, scale))
 
 
 def _scale(x: Array, steps: Array) -> Array:

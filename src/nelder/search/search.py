@@ -22,7 +22,7 @@ from nelder.core.convergence import Test
 from nelder.core.machine import Machine, Points, Stage
 from nelder.core.simplexes import axis_steps
 from nelder.result import Simplex, Status
-from nelder.search.probe import below, first_radii, probe_points, visible_steps, wider_radii
+from nelder.search.probe import below, first_radii, larger_steps, probe_points, wider_radii
 from nelder.search.start import first_simplex
 
 if TYPE_CHECKING:
@@ -222,8 +222,7 @@ class Search:
             self._end()
 
     def _restart(self, machine: Machine, x: Array, f: float) -> None:
-        """Begin a fresh simplex, a tenth of the first, at `x` with known value `f`."""
-        self._steps = visible_steps(x[self._free], self._steps, self._radii)
+        """Begin a fresh simplex at `x` with known value `f`: a tenth of the steps, then larger."""
         simplex = axis_steps(
             x[self._free],
             np.maximum(self._steps / 10.0, self._radii),
@@ -234,6 +233,7 @@ class Search:
         values[0] = f
         machine.restart(simplex if self._box is None else self._box.enter(simplex), values)
         self.nrestart += 1
+        self._steps = larger_steps(x[self._free], self._steps, self._radii)
 
     def _end(self, points: Points | None = None) -> None:
         """End as converged, unless there is nothing to have converged to."""
