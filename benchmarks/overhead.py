@@ -1,6 +1,7 @@
 """Goal 1: what an evaluation costs beyond the objective, driven from Python."""
 
 from collections.abc import Callable
+from functools import cache
 from itertools import repeat
 
 import nlopt
@@ -21,8 +22,13 @@ SOLVERS = ("nelder", "SciPy", "NLopt")
 
 Make = Callable[[int], Callable[..., float]]
 
-# Uniform noise of width 1 that falls by 0.4 while a whole simplex is replaced.
-_NOISE = np.random.default_rng(0).random(LONG + 100)
+
+@cache
+def _falling(n: int) -> list[float]:
+    """Return uniform noise of width 1 that falls by 0.4 over n + 1 evaluations."""
+    count = LONG + 100
+    noise = np.random.default_rng(0).random(count)
+    return (noise - 0.4 * np.arange(count) / (n + 1)).tolist()
 
 
 def dot(n: int) -> Callable[..., float]:
@@ -36,8 +42,7 @@ def dot(n: int) -> Callable[..., float]:
 
 def drawn(n: int) -> Callable[..., float]:
     """Return pre-drawn values, whatever x is: the cheapest objective of all kinds of steps."""
-    values = _NOISE - 0.4 * np.arange(_NOISE.size) / (n + 1)
-    following = iter(values.tolist()).__next__
+    following = iter(_falling(n)).__next__
 
     def objective(x: Array, grad: object = None) -> float:
         return following()
@@ -161,8 +166,8 @@ def run() -> Report:
             "was written just before, which the bare loop does not do; for all solvers alike. That "
             "and the floor are as large as nelder's overhead, so no goal is judged on it.",
             f"Time per evaluation: the difference of a run of {LONG} evaluations and one of "
-            f"{SHORT}, divided by the evaluations between them. What a call costs once cancels; the "
-            "per-call column is a call with a budget of 1.",
+            f"{SHORT}, divided by the evaluations between them. What a call costs once cancels; "
+            "the per-call column is a call with a budget of 1.",
             "objective: the same function called in a Python loop, less the empty loop. Overhead: "
             "time per evaluation less objective, in the same round.",
             "floor: the median absolute deviation of the objective's own time. An overhead below "

@@ -197,10 +197,14 @@ def _checked_pair(
 # Structured x0
 
 
-def _name(path: Path) -> str:
-    """Join a path as people write it: decay.rate, knots[2]."""
+def _name(path: Path, x0: Any) -> str:
+    """Join a path into `x0` as people write it: decay.rate, knots[2]."""
     text = ""
     for key in path:
+        fields: Any = getattr(x0, "_fields", None)
+        x0 = x0[key]
+        if fields is not None:
+            key = fields[key]
         text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else f"{key}"
     return text
 
@@ -214,7 +218,7 @@ def _read_structure(x0: object, bounds: object) -> Parameters:
     arrays: list[Array] = []
     names: list[str] = []
     for path, leaf in zip(paths, leaves, strict=True):
-        name = _name(path)
+        name = _name(path, x0)
         array = _real_array(leaf, f"x0 at {name}")
         if array.size:
             _check_start(array.ravel(), f"x0 at {name}")
@@ -227,7 +231,7 @@ def _read_structure(x0: object, bounds: object) -> Parameters:
 
     given = dict(_bounds_by_name(bounds, x0, ()))
     pairs = [
-        _read_pair(given.get(path), shape, f"bounds at {_name(path)}")
+        _read_pair(given.get(path), shape, f"bounds at {_name(path, x0)}")
         for path, shape in zip(paths, shapes, strict=True)
     ]
 
@@ -252,7 +256,7 @@ def _bounds_by_name(bounds: Any, x0: Any, path: Path) -> Iterator[tuple[Path, An
     """Walk bounds along x0, yielding what is given for each leaf; parts may be left out."""
     if bounds is None:
         return
-    where = f"bounds at {_name(path)}" if path else "bounds"
+    where = "bounds" + "".join(f"[{key!r}]" for key in path)
     if isinstance(x0, Mapping) or (hasattr(x0, "_fields") and isinstance(bounds, Mapping)):
         names: list[Any] = list(getattr(cast("Any", x0), "_fields", cast("Any", x0)))
         if not isinstance(bounds, Mapping):

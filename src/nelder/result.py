@@ -47,7 +47,7 @@ class Status(IntEnum):
 
     @property
     def success(self) -> bool:
-        """Whether the search ended as hoped: converged, or at the target that was asked for."""
+        """Whether the search ended as hoped (converged, or at the target that was asked for)."""
         return self in (Status.CONVERGED, Status.TARGET)
 
 
@@ -122,8 +122,10 @@ class IntermediateResult(_Record):
         Best point so far.
     fun : float
         Its value.
-    nit, nfev : int
-        Iterations and evaluations so far.
+    nit : int
+        Iterations so far.
+    nfev : int
+        Evaluations so far.
     simplex : ndarray of shape (n + 1, n)
         The vertices, best first.
     values : ndarray of shape (n + 1,)

@@ -14,7 +14,9 @@ def runs():
     found = []
     for problem in mgh():
         maxfev = 500 * (problem.n + 1)
-        found.append((problem, nelder.minimize(problem.fun, problem.x0, maxfev=maxfev, history=True)))
+        found.append(
+            (problem, nelder.minimize(problem.fun, problem.x0, maxfev=maxfev, history=True))
+        )
     return found
 
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import nelder
@@ -12,6 +12,10 @@ from nelder import NelderMead, Optimizer, Status, Tolerance
 
 INF = math.inf
 NAN = math.nan
+
+
+FEWER = settings(max_examples=60, deadline=None)
+MORE = settings(max_examples=250, deadline=None)
 
 
 # Objectives
@@ -51,7 +55,7 @@ class Objective:
         return float(self.scale * value)
 
 
-KINDS = "quadratic kinked steps rosenbrock noise slope constant nan inf".split()
+KINDS = ["quadratic", "kinked", "steps", "rosenbrock", "noise", "slope", "constant", "nan", "inf"]
 coordinates = st.one_of(
     st.floats(-10.0, 10.0),
     st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-12, -1e6, 0.1]),
@@ -64,7 +68,7 @@ methods = st.sampled_from(
         NelderMead(convergence=Tolerance(1e-2, 1e-2), bounds_method="clip"),
         NelderMead(bounds_method="clip"),
         NelderMead(coefficients=nelder.Standard(), initial_simplex=nelder.AffineSimplex()),
-        NelderMead(convergence=lambda simplex, values: values[-1] - values[0] <= 1e-2),
+        NelderMead(convergence=lambda simplex, values: values[-1] <= values[0] + 1e-2),
         NelderMead.scipy(),
         NelderMead.optim(),
         NelderMead.tfp(),
@@ -86,7 +90,9 @@ def bounds_of(draw, x0):
         low, high = at, at + width
         if kind == "fixed":
             high = low
-        pairs.append((None if kind in ("free", "high") else low, None if kind in ("free", "low") else high))
+        pairs.append(
+            (None if kind in ("free", "high") else low, None if kind in ("free", "low") else high)
+        )
     return pairs
 
 
@@ -98,11 +104,22 @@ class Problem:
     method: NelderMead
 
     def minimize(self, **given):
-        given = {"maxfev": 400, "bounds": self.bounds, "method": self.method, **given}
+        given = {"maxfev": 300, "bounds": self.bounds, "method": self.method, **given}
         return nelder.minimize(given.pop("fun", self.fun), given.pop("x0", self.x0), **given)
 
     def optimizer(self):
         return Optimizer(self.x0, bounds=self.bounds, method=self.method)
+
+    @property
+    def possible(self):
+        """Whether the first simplex fits: some libraries' are flat where they are clipped."""
+        try:
+            self.optimizer()
+        except nelder.InvalidArgumentError as error:
+            assert "degenerate" in str(error)
+            assert not isinstance(self.method.initial_simplex, nelder.AxisSimplex)
+            return False
+        return True
 
 
 @st.composite
@@ -112,7 +129,9 @@ def problems(draw):
     scale = draw(st.sampled_from([1.0, 1.0, 1e-8, 1e8, 1e-300, 1e290]))
     fun = Objective(draw(st.sampled_from(KINDS)), goal, scale)
     x0 = draw(st.lists(coordinates, min_size=n, max_size=n))
-    return Problem(fun, x0, draw(bounds_of(x0)), draw(methods))
+    problem = Problem(fun, x0, draw(bounds_of(x0)), draw(methods))
+    assume(problem.possible)
+    return problem
 
 
 def same(left, right):
@@ -127,12 +146,12 @@ def same(left, right):
 # The answer
 
 
+@MORE
 @given(problems())
-@settings(max_examples=200)
 def test_the_result_is_the_best_point_evaluated(problem):
     result = problem.minimize(history=True)
     points, values = result.history
-    assert result.nfev == len(points) == len(values) <= 400
+    assert result.nfev == len(points) == len(values) <= 300
     known = values[~np.isnan(values)]
     assert result.fun == min(known, default=INF)
     if result.fun < INF:
@@ -145,8 +164,8 @@ def test_the_result_is_the_best_point_evaluated(problem):
         assert result.fun < INF
 
 
+@MORE
 @given(problems())
-@settings(max_examples=200)
 def test_every_evaluated_point_is_inside_the_box(problem):
     seen = []
     problem.minimize(fun=lambda x: seen.append(x) or problem.fun(x))
@@ -157,6 +176,7 @@ def test_every_evaluated_point_is_inside_the_box(problem):
         assert high is None or column.max() <= high
 
 
+@FEWER
 @given(problems())
 def test_final_simplex_is_sorted_and_known(problem):
     result = problem.minimize()
@@ -171,8 +191,8 @@ def test_final_simplex_is_sorted_and_known(problem):
 # Budgets
 
 
+@MORE
 @given(problems(), st.integers(1, 120))
-@settings(max_examples=200)
 def test_budgets_are_exact(problem, maxfev):
     whole = problem.minimize(history=True)
     result = problem.minimize(history=True, maxfev=maxfev)
@@ -183,6 +203,7 @@ def test_budgets_are_exact(problem, maxfev):
         assert result.status is Status.MAXFEV
 
 
+@FEWER
 @given(problems(), st.integers(0, 30))
 def test_maxiter_is_exact(problem, maxiter):
     whole = problem.minimize(history=True)
@@ -193,6 +214,7 @@ def test_maxiter_is_exact(problem, maxiter):
     assert (result.status is Status.MAXITER) == (result.nfev < whole.nfev)
 
 
+@FEWER
 @given(problems(), st.floats(0.0, 1.0))
 def test_target_ends_at_the_first_value_at_or_below_it(problem, part):
     whole = problem.minimize(history=True)
@@ -211,16 +233,14 @@ def test_target_ends_at_the_first_value_at_or_below_it(problem, part):
 # Nobody who watches changes anything
 
 
+@FEWER
 @given(problems())
-@settings(max_examples=50)
 def test_observers_change_nothing(problem):
     plain = problem.minimize()
     nits = []
     same(problem.minimize(history=True), plain)
     same(
-        problem.minimize(
-            callback=lambda intermediate_result: nits.append(intermediate_result.nit)
-        ),
+        problem.minimize(callback=lambda intermediate_result: nits.append(intermediate_result.nit)),
         plain,
     )
     assert nits == list(range(1, plain.nit + 1))
@@ -230,6 +250,7 @@ def test_observers_change_nothing(problem):
         same(problem.minimize(progress=True, callback=lambda xk: None, history=True), plain)
 
 
+@FEWER
 @given(problems(), st.sets(st.integers(1, 40)))
 def test_an_exception_ranked_worst_is_nan(problem, calls):
     def fails(bad):
@@ -251,6 +272,7 @@ def test_an_exception_ranked_worst_is_nan(problem, calls):
     )
 
 
+@FEWER
 @given(problems())
 def test_structured_is_flat(problem):
     flat = problem.minimize(history=True)
@@ -271,16 +293,16 @@ def test_structured_is_flat(problem):
 # Ask and tell
 
 
+@FEWER
 @given(problems(), st.data())
-@settings(max_examples=150)
 def test_minimize_is_the_optimizer_whatever_the_order_of_tells(problem, data):
     expected = problem.minimize(maxfev=300, history=True)
     random = data.draw(st.randoms(use_true_random=False))
     optimizer = problem.optimizer()
+    used = m = 0
     while not optimizer.done:
         points = optimizer.ask()
-        m = len(points)
-        used = optimizer.result().nfev
+        used, m = used + m, len(points)
         if used + m > 300:
             break
         np.testing.assert_array_equal(points, expected.history.points[used : used + m])
@@ -299,8 +321,8 @@ def test_minimize_is_the_optimizer_whatever_the_order_of_tells(problem, data):
         assert result.fun == np.nanmin([INF, *values])
 
 
+@FEWER
 @given(problems(), st.integers(1, 6))
-@settings(max_examples=50)
 def test_asking_for_fewer_points_changes_nothing(problem, most):
     expected = problem.minimize(maxfev=200, history=True)
     optimizer = problem.optimizer()

@@ -21,9 +21,7 @@ NAMED = {"a": 1.0, "b": np.array([1.0, 2.0])}
 TOO_LARGE = 10**400
 
 
-@ctypes.CFUNCTYPE(
-    ctypes.c_double, ctypes.c_int64, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p
-)
+@ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p)
 def function(n, x, data):
     raise AssertionError("called")
 

@@ -136,7 +136,7 @@ def test_an_exception_is_raised_as_evaluation_error(call):
 
 
 def test_an_exception_names_the_point_in_the_structure_of_x0():
-    Pair = namedtuple("Pair", ["a", "b"])  # noqa: N806
+    Pair = namedtuple("Pair", ["a", "b"])
     with pytest.raises(nelder.EvaluationError) as caught:
         nelder.minimize(raises, Pair(1.5, np.array([2.5])))
     assert type(caught.value.x) is Pair
@@ -151,9 +151,7 @@ def test_on_failure_worst_ranks_the_point_worst_and_goes_on(calls):
     result = nelder.minimize(
         bad_at(raises, calls), [-1.2, 1.0], on_failure="worst", history=True, maxfev=400
     )
-    expected = nelder.minimize(
-        bad_at(lambda x: NAN, calls), [-1.2, 1.0], history=True, maxfev=400
-    )
+    expected = nelder.minimize(bad_at(lambda x: NAN, calls), [-1.2, 1.0], history=True, maxfev=400)
     same(result, expected)
     np.testing.assert_array_equal(result.history.points, expected.history.points)
     np.testing.assert_array_equal(result.history.values, expected.history.values)
@@ -178,9 +176,7 @@ def test_on_failure_worst_keeps_to_the_budget(maxfev):
 
 @pytest.mark.parametrize("call", [1, 2, 4, 33])
 def test_on_failure_stop_ends_the_search_with_its_result(call):
-    result = nelder.minimize(
-        bad_at(raises, {call}), [-1.2, 1.0], on_failure="stop", history=True
-    )
+    result = nelder.minimize(bad_at(raises, {call}), [-1.2, 1.0], on_failure="stop", history=True)
     assert result.status is Status.OBJECTIVE_FAILED
     assert not result.success
     assert (result.nfev, result.nfailed) == (call, 1)
@@ -240,7 +236,9 @@ BAD_VALUES = {
 @pytest.mark.parametrize("call", [1, 3, 4, 20])
 @pytest.mark.parametrize("on_failure", ["raise", "worst", "stop"])
 def test_a_value_that_is_no_real_scalar_is_a_clear_error(value, call, on_failure):
-    with pytest.raises(nelder.ReturnValueError, match=r"objective returned .*real scalar") as caught:
+    with pytest.raises(
+        nelder.ReturnValueError, match=r"objective returned .*real scalar"
+    ) as caught:
         nelder.minimize(bad_at(lambda x: value, {call}), [-1.2, 1.0], on_failure=on_failure)
     error = caught.value
     assert isinstance(error, TypeError)
@@ -460,11 +458,22 @@ def test_the_callable_may_keep_the_array():
         lambda x: iter(x),
         lambda x: x.view(np.int64),
         lambda x: {"x": x},
-        lambda x: (lambda: x),
+        lambda x: lambda: x,
         lambda x: x.flat,
         lambda x: np.asarray(x),
     ],
-    ids="slice transposed memory column iterator bits dict closure flat same".split(),
+    ids=[
+        "slice",
+        "transposed",
+        "memory",
+        "column",
+        "iterator",
+        "bits",
+        "dict",
+        "closure",
+        "flat",
+        "same",
+    ],
 )
 def test_the_callable_may_keep_anything_that_leans_on_the_array(keep):
     def read(kept):

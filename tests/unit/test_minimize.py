@@ -64,7 +64,13 @@ def same(left, right):
 
 def test_flat_x0_may_be_any_array_like():
     reference = nelder.minimize(bowl, np.array([3.0, 4.0]))
-    for x0 in ([3, 4], (3.0, 4.0), np.array([3, 4]), np.array([3.0, 4.0], dtype=np.float32), [3, 4.0]):
+    for x0 in (
+        [3, 4],
+        (3.0, 4.0),
+        np.array([3, 4]),
+        np.array([3.0, 4.0], dtype=np.float32),
+        [3, 4.0],
+    ):
         seen = []
         result = nelder.minimize(lambda x, seen=seen: seen.append(x) or bowl(x), x0)
         same(result, reference)
@@ -303,7 +309,9 @@ def test_fixed_variables_stay_exactly_and_are_not_searched():
     low, high = [-5.0, 0.1, -5.0], [5.0, 0.1, 5.0]
     objective = Recorded(lambda x: float((x[0] - 1.0) ** 2 + x[1] + (x[2] + 1.0) ** 2))
     for method in (NelderMead(), NelderMead(bounds_method="clip")):
-        result = nelder.minimize(objective, [3.0, 7.0, 2.0], bounds=Bounds(low, high), method=method)
+        result = nelder.minimize(
+            objective, [3.0, 7.0, 2.0], bounds=Bounds(low, high), method=method
+        )
         assert result.success
         assert {x[1] for x in objective.points} == {0.1}
         np.testing.assert_allclose(result.x, [1.0, 0.1, -1.0], atol=1e-6)
@@ -512,7 +520,9 @@ def test_no_evaluation_begins_after_maxtime(monkeypatch, maxtime, expected, sett
 def test_the_clock_is_looked_at_between_native_evaluations_too(monkeypatch):
     clock = Clock(monkeypatch)
 
-    @ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p)
+    @ctypes.CFUNCTYPE(
+        ctypes.c_double, ctypes.c_int64, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p
+    )
     def slow(n, x, data):
         clock.now += 1.0
         return rosenbrock(x)
@@ -533,7 +543,9 @@ def test_maxtime_is_not_reached_by_a_fast_objective(monkeypatch):
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_target_ends_at_the_first_value_at_or_below_it(name):
     whole, _ = reference(name)
-    lows = [i for i in range(len(whole.values)) if whole.values[i] < min(whole.values[:i], default=INF)]
+    lows = [
+        i for i in range(len(whole.values)) if whole.values[i] < min(whole.values[:i], default=INF)
+    ]
     assert len(lows) > 3
     for i in lows:
         for target in (whole.values[i], math.nextafter(whole.values[i], INF)):
@@ -857,9 +869,21 @@ def test_history_of_an_objective_that_changes_its_array():
 
 # Result
 
-FIELDS = (
-    "x fun success status message nfev nit nshrink nrestart nfailed elapsed final_simplex history"
-).split()
+FIELDS = [
+    "x",
+    "fun",
+    "success",
+    "status",
+    "message",
+    "nfev",
+    "nit",
+    "nshrink",
+    "nrestart",
+    "nfailed",
+    "elapsed",
+    "final_simplex",
+    "history",
+]
 
 
 @pytest.fixture(scope="module")
@@ -1047,9 +1071,7 @@ def ctypes_rosenbrock(n, x, data):
     return rosenbrock(x)
 
 
-@ctypes.CFUNCTYPE(
-    ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p
-)
+@ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p)
 def ctypes_with_data(n, x, data):
     goal = ctypes.cast(data, ctypes.POINTER(ctypes.c_double))
     return python_with_data(x[:n], goal[:n])
@@ -1134,7 +1156,9 @@ def test_native_objective_keeps_its_data_and_function_alive():
 
     def make():
         function = ctypes.CFUNCTYPE(*SIGNATURE)(lambda n, x, data: rosenbrock(x))
-        return nelder.NativeObjective(function), nelder.minimize(function_as_native(function), [0, 0])
+        return nelder.NativeObjective(function), nelder.minimize(
+            function_as_native(function), [0, 0]
+        )
 
     def function_as_native(function):
         return nelder.NativeObjective(function)
@@ -1224,7 +1248,9 @@ def wrong_natives():
 
 def test_native_objectives_of_another_signature_are_refused():
     for wrong in wrong_natives():
-        with pytest.raises(nelder.InvalidArgumentError, match=r"fun is a .* of signature .*expected"):
+        with pytest.raises(
+            nelder.InvalidArgumentError, match=r"fun is a .* of signature .*expected"
+        ):
             nelder.minimize(wrong, [1.0, 2.0])
 
 

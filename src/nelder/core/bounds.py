@@ -135,9 +135,10 @@ class Box:
             elif kind == UPPER:
                 z[:, j] = np.sqrt(high - v)
             elif kind == BOTH:
-                width = 0.5 * high - 0.5 * low
-                from_low = (0.5 * v - 0.5 * low) / width
-                from_high = (0.5 * high - 0.5 * v) / width
+                unit = 1.0 if np.isfinite(high - low) else 0.5  # a range may overflow
+                width = unit * high - unit * low
+                from_low = (unit * v - unit * low) / width
+                from_high = (unit * high - unit * v) / width
                 z[:, j] = np.where(
                     from_low <= from_high,
                     2.0 * np.arcsin(np.sqrt(from_low)),

@@ -376,6 +376,8 @@ class Machine(Stage):
         Whether a contraction is taken whose value equals the one it is compared with.
     box : Box, optional
         Maps the search's coordinates (n,) to the objective's (dim,); without it they are the same.
+    points : ndarray of shape (n + 1, dim), optional
+        With a box: the first vertices as the objective is to see them, to the last bit.
 
     Attributes
     ----------
@@ -397,6 +399,7 @@ class Machine(Stage):
         equal_outside: bool = True,
         equal_inside: bool = False,
         box: Box | None = None,
+        points: NDArray[np.float64] | None = None,
     ) -> None:
         n = simplex.shape[1]
         rows = n + 3  # the vertices, the reflection and a trial point
@@ -430,7 +433,7 @@ class Machine(Stage):
         self._stale = 0
         self._huge = False
         self._far = LARGEST
-        self.restart(simplex, np.full(len(simplex), NAN))
+        self.restart(simplex, np.full(len(simplex), NAN), points)
         first = max(np.abs(self.vertices).max(), np.abs(simplex).max())
         self._far = min(LARGEST, max(FAR, 1e10 * min(first, 1e297)))
 
@@ -497,7 +500,12 @@ class Machine(Stage):
 
     # What policies of a search do between iterations
 
-    def restart(self, simplex: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    def restart(
+        self,
+        simplex: NDArray[np.float64],
+        values: NDArray[np.float64],
+        points: NDArray[np.float64] | None = None,
+    ) -> None:
         """Go on from another simplex; counts and settings stay.
 
         Parameters
@@ -506,6 +514,8 @@ class Machine(Stage):
             In the coordinates the search moves in.
         values : ndarray of shape (n + 1,)
             NaN where not known: those points are evaluated.
+        points : ndarray of shape (n + 1, dim), optional
+            With a box: the vertices as the objective sees them, to the last bit.
         """
         array_of(self._z)[: simplex.size] = simplex.ravel()
         self._r, self._t = self.n + 1, self.n + 2
@@ -518,6 +528,8 @@ class Machine(Stage):
         for row in range(self.n + 1):
             value = values[row]
             self._place(row)
+            if points is not None:
+                self._rows()[row] = points[row]
             self._f[row] = value
             if value != value:
                 self._queue[self._queued] = row

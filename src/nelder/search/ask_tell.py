@@ -59,7 +59,12 @@ class AskTell:
                 self._search.advance()
             return
         out = self._out()
-        given = np.asarray(points, dtype=np.float64)
+        try:
+            given = np.asarray(points, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidArgumentError(
+                f"X={points!r}: expected an array of shape (m, {out.shape[1]})"
+            ) from error
         if given.ndim == 1:
             given = given.reshape(1, -1)
         if given.ndim != 2 or given.shape[1] != out.shape[1]:

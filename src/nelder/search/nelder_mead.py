@@ -150,6 +150,9 @@ class NelderMead:
     ) -> NelderMead:
         """SciPy's decisions: ``scipy.optimize.minimize(method="Nelder-Mead")``.
 
+        One is not kept: where a first vertex below its lower bound would be moved onto the start,
+        which freezes that coordinate in SciPy 1.17, it is mirrored, as SciPy does at upper bounds.
+
         Parameters
         ----------
         adaptive : bool, default False

@@ -14,18 +14,24 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["below", "first_radii", "larger_steps", "probe_points", "wider_radii"]
+__all__ = ["below", "first_radii", "larger_steps", "probe_points", "unseen", "wider_radii"]
 
 Array = NDArray[np.float64]
 
 FIRST = 1e-3  # of the first steps
 WIDER = 1e3  # than a radius at which nothing was seen
+GROWTH = 1e2  # of the steps from one restart to the next
 ULPS = 4 * 2.220446049250313e-16
 
 
 def below(value: float) -> float:
     """Return what a probed value must undercut: `value`, less a few units of its rounding."""
     return value - ULPS * abs(value) if math.isfinite(value) else value
+
+
+def unseen(values: Array, best: float) -> NDArray[np.bool_]:
+    """Return which of `values` (m,) differ from `best` by little more than its rounding."""
+    return (values == best) | (np.abs(values - best) <= 16.0 * ULPS * abs(best))
 
 
 def first_radii(steps: Array) -> Array:
@@ -51,11 +57,11 @@ def wider_radii(x: Array, steps: Array, radii: Array, unseen: NDArray[np.bool_])
 def larger_steps(x: Array, steps: Array, radii: Array) -> Array:
     """Return the steps, (n,), for the next restart, after a look at `radii` found a lower value.
 
-    Ten times the last ones, so that a search that began far too small does not creep, and no more
-    than the coordinate's scale. The scale itself where a radius had to be widened to be seen.
+    A hundred times the last ones, so that a search that began far too small does not creep, and no
+    more than the coordinate's scale. The scale itself where a radius had to be widened to be seen.
     """
     scale = _scale(x, steps)
-    return np.where(radii > FIRST * steps, scale, np.minimum(10.0 * steps, scale))
+    return np.where(radii > FIRST * steps, scale, np.minimum(GROWTH * steps, scale))
 
 
 def _scale(x: Array, steps: Array) -> Array:

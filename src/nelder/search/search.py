@@ -22,7 +22,7 @@ from nelder.core.convergence import Test
 from nelder.core.machine import Machine, Points, Stage
 from nelder.core.simplexes import axis_steps
 from nelder.result import Simplex, Status
-from nelder.search.probe import below, first_radii, larger_steps, probe_points, wider_radii
+from nelder.search.probe import below, first_radii, larger_steps, probe_points, unseen, wider_radii
 from nelder.search.start import first_simplex
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Search:
         lower, upper = self._lower[self._free], self._upper[self._free]
         simplex = first_simplex(method.initial_simplex, x0[self._free], lower, upper)
         self._steps = np.abs(simplex[1:] - simplex[0]).max(axis=0)
+        # A restart within the tolerance would be called converged at once.
+        self._least_steps = np.full(len(self._steps), 1e3 * method.test.xatol)
         self.stage = self._machine = Machine(
             simplex if box is None else box.enter(simplex),
             method.coefficients_for(len(self._free)),
@@ -85,6 +87,7 @@ class Search:
             method.equal_outside,
             method.equal_inside,
             box,
+            self._embedded(simplex),
         )
 
     # What an observer reads
@@ -213,9 +216,10 @@ class Search:
             self._restart(machine, points.points[points.found], points.values[points.found])
             return
         x, f = machine.best
-        unseen = self._radii > 0.0
-        unseen[self._which[points.values != f]] = False
-        self._radii = wider_radii(x[self._free], self._steps, self._radii, unseen)
+        blind = self._radii > 0.0
+        with np.errstate(invalid="ignore"):  # infinite values
+            blind[self._which[~unseen(points.values, f)]] = False
+        self._radii = wider_radii(x[self._free], self._steps, self._radii, blind)
         if np.any(self._radii > 0.0):
             self._look(machine)
         else:
@@ -225,15 +229,22 @@ class Search:
         """Begin a fresh simplex at `x` with known value `f`: a tenth of the steps, then larger."""
         simplex = axis_steps(
             x[self._free],
-            np.maximum(self._steps / 10.0, self._radii),
+            np.maximum.reduce([self._steps / 10.0, self._radii, self._least_steps]),
             self._lower[self._free],
             self._upper[self._free],
         )
         values = np.full(self.n + 1, math.nan)
         values[0] = f
-        machine.restart(simplex if self._box is None else self._box.enter(simplex), values)
+        z = simplex if self._box is None else self._box.enter(simplex)
+        machine.restart(z, values, self._embedded(simplex))
         self.nrestart += 1
         self._steps = larger_steps(x[self._free], self._steps, self._radii)
+
+    def _embedded(self, simplex: Array) -> Array:
+        """Return vertices (n + 1, n) with the coordinates that are fixed, (n + 1, dim)."""
+        points = np.tile(self._lower, (len(simplex), 1))
+        points[:, self._free] = simplex
+        return points
 
     def _end(self, points: Points | None = None) -> None:
         """End as converged, unless there is nothing to have converged to."""

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 def first_simplex(given: SimplexBuilder | Array, x0: Array, lower: Array, upper: Array) -> Array:
     """Return the vertices (n + 1, n) that `given` names, inside the bounds.
 
-    A vertex outside is mirrored at its upper bound, then moved to the nearest point inside.
+    A vertex outside is mirrored at the bound, then moved to the nearest point inside.
 
     Parameters
     ----------
@@ -54,6 +54,7 @@ def first_simplex(given: SimplexBuilder | Array, x0: Array, lower: Array, upper:
         )
     if (simplex < lower).any() or (simplex > upper).any():
         simplex = np.where(simplex > upper, upper - (simplex - upper), simplex)
+        simplex = np.where(simplex < lower, lower - (simplex - lower), simplex)
         simplex = np.clip(simplex, lower, upper)
     if _degenerate(simplex[1:] - simplex[0]):
         raise InvalidArgumentError(
