@@ -203,9 +203,8 @@ def _name(path: Path, x0: Any) -> str:
     for key in path:
         fields: Any = getattr(x0, "_fields", None)
         x0 = x0[key]
-        if fields is not None:
-            key = fields[key]
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else f"{key}"
+        part = key if fields is None else fields[key]
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else f"{part}"
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -200,7 +201,9 @@ class _Scipy(_Own):
             maxiter = default if maxfev == np.inf else unlimited
         if maxfev is None:
             maxfev = default if maxiter == np.inf else unlimited
-        return max(maxiter - 1, 0), maxfev
+        if np.isfinite(maxiter):
+            maxiter = max(math.ceil(maxiter) - 1, 0)  # SciPy takes fractions too
+        return maxiter, maxfev
 
     @staticmethod
     def result(result: Result) -> Any:

@@ -426,7 +426,7 @@ def test_an_error_of_a_rule_carries_the_result():
     seen = []
     with pytest.raises(OSError, match="disk full") as caught:
         nelder.minimize(rosenbrock, [-1.2, 1.0], method=NelderMead(convergence=rule))
-    assert caught.value.result.nit == 5
+    assert caught.value.result.nit == 4  # the first simplex was asked about too
 
 
 # The callable may keep, change or reshape the array that it is given

@@ -1311,11 +1311,48 @@ def test_convergence_may_be_a_callable_of_simplex_and_values():
 
     method = NelderMead(convergence=rule, probe=False)
     result = nelder.minimize(rosenbrock, [-1.2, 1.0], method=method)
-    assert result.nit == len(seen) == 7  # asked after every iteration
+    assert len(seen) == 7
+    assert result.nit == 6  # asked after the first simplex and after every iteration
     assert result.status is Status.CONVERGED
     for simplex, values in seen:
         assert simplex.shape == (3, 2)
         assert values.tolist() == sorted(rosenbrock(x) for x in simplex)
+    np.testing.assert_array_equal(result.final_simplex.vertices, seen[-1][0])
+
+
+WATCHERS = {
+    "nobody": (False, {}),
+    "history": (False, {"history": True}),
+    "callback": (False, {"callback": lambda xk: None}),
+    "progress": (False, {"progress": True}),
+    "clock": (False, {"maxtime": 1e9}),
+    "target": (False, {"target": -1.0}),
+    "native": (True, {}),
+    "native, history": (True, {"history": True}),
+    "native, callback": (True, {"callback": lambda xk: None}),
+}
+
+
+@pytest.mark.parametrize(("native", "settings"), WATCHERS.values(), ids=WATCHERS)
+def test_a_rule_of_ones_own_is_asked_once_a_simplex_whoever_watches(native, settings, capsys):
+    def minimize(fun, **settings):
+        seen = []
+
+        def rule(simplex, values):
+            seen.append(values.tolist())
+            return values[-1] <= values[0] + 5.0
+
+        method = NelderMead(convergence=rule)
+        return nelder.minimize(fun, [3.0, 4.0], method=method, **settings), seen
+
+    plain, expected = minimize(bowl)
+    assert plain.nrestart > 0
+    assert len(expected) == plain.nit + 1 + plain.nrestart
+    function = ctypes.CFUNCTYPE(*SIGNATURE)(lambda n, x, data: bowl(x))
+    result, seen = minimize(nelder.NativeObjective(function) if native else bowl, **settings)
+    same(result, plain)
+    assert seen == expected
+    capsys.readouterr()
 
 
 def test_coefficients_may_be_a_callable_of_n():

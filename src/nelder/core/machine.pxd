@@ -74,7 +74,7 @@ cdef int NO_RULE, BOTH, STANDARD_ERROR, EITHER
 cdef int RUNNING, CONVERGED, UNBOUNDED
 cdef double INF, NAN, EPS, HUGE, FAR, LARGEST
 
-cdef Py_ssize_t REFRESH
+cdef Py_ssize_t SMALL, REFRESH
 
 
 cdef class Stage:
@@ -102,7 +102,7 @@ cdef class Machine(Stage):
     cdef bint _equal_outside, _equal_inside, _huge
     cdef double[::1] _z, _sum, _centroid
     cdef Py_ssize_t[::1] _order, _queue
-    cdef Py_ssize_t _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis
+    cdef Py_ssize_t _ranked, _head, _queued, _r, _t, _stale, _refresh, _seen_rank, _seen_axis
 
     cdef void _take(self, double f) noexcept nogil
     @cython.final
@@ -112,7 +112,7 @@ cdef class Machine(Stage):
     @cython.final
     cdef void _reflect(self) noexcept nogil
     @cython.final
-    cdef void _try(self, int phase, double coefficient, Py_ssize_t towards) noexcept nogil
+    cdef void _try(self, int phase, double factor) noexcept nogil
     @cython.final
     cdef void _wait_for(self, Py_ssize_t row) noexcept nogil
     @cython.final
@@ -124,7 +124,7 @@ cdef class Machine(Stage):
     @cython.final
     cdef void _insert(self, Py_ssize_t row) noexcept nogil
     @cython.final
-    cdef void _sum_vertices(self) noexcept nogil
+    cdef void _sum_kept(self) noexcept nogil
     @cython.final
     cdef void _end_iteration(self) noexcept nogil
     @cython.final

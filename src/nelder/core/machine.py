@@ -112,7 +112,8 @@ EPS = 2.220446049250313e-16
 HUGE = 1e100  # from here on points are watched
 FAR = 1e150  # beyond this, or 1e10 times the first simplex, there is no minimum to be found
 LARGEST = 1.7976931348623157e308
-REFRESH = 4  # the vertex sum is computed anew after so many times n updates
+SMALL = 4  # up to this n the kept vertices are added up anew for every iteration,
+REFRESH = 4  # beyond it after so many times n updates: O(n) an iteration on average
 
 
 class Stage:
@@ -431,11 +432,12 @@ class Machine(Stage):
         self._end = RUNNING
         self._seen_rank, self._seen_axis = n, 0
         self._stale = 0
+        self._refresh = 0 if n <= SMALL else REFRESH * n
         self._huge = False
         self._far = LARGEST
         self.restart(simplex, np.full(len(simplex), NAN), points)
         first = max(np.abs(self.vertices).max(), np.abs(simplex).max())
-        self._far = min(LARGEST, max(FAR, 1e10 * min(first, 1e297)))
+        self._far = max(FAR, 1e10 * first) if first < 1e290 else LARGEST
 
     # What users of the machine read
 
@@ -539,7 +541,7 @@ class Machine(Stage):
         if self._queued:
             self._pending = self._queue[0]
         else:
-            self._sum_vertices()
+            self._sum_kept()
             self._reflect()
 
     def replace(self, vertex: int, x: NDArray[np.float64], f: float) -> None:
@@ -564,7 +566,7 @@ class Machine(Stage):
             self._order[rank] = self._order[rank + 1]
         self._ranked = self.n
         self._insert(row)
-        self._sum_vertices()
+        self._sum_kept()
         self._reflect()
 
     def finish(self) -> None:
@@ -629,14 +631,14 @@ class Machine(Stage):
         elif self._phase == REFLECT:
             worst = self._f[self._order[self.n]]
             if f < self._f[self._order[0]]:
-                self._try(EXPAND, self._expansion, self._r)
+                self._try(EXPAND, self._expansion * self._reflection)
             elif f < self._f[self._order[self.n - 1]]:
                 self._accept(self._r)
                 self._end_iteration()
             elif f < worst:
-                self._try(OUTSIDE, self._contraction, self._r)
+                self._try(OUTSIDE, self._contraction * self._reflection)
             else:
-                self._try(INSIDE, self._contraction, self._order[self.n])
+                self._try(INSIDE, -self._contraction)
         elif self._phase == EXPAND:
             self._accept(self._t if f < self._f[self._r] else self._r)
             self._end_iteration()
@@ -663,7 +665,7 @@ class Machine(Stage):
         if self._head < self._queued:
             self._pending = self._queue[self._head]
             return
-        self._sum_vertices()
+        self._sum_kept()
         if self._phase == SHRINK:
             self.nshrink += 1
             self._end_iteration()
@@ -680,21 +682,24 @@ class Machine(Stage):
         r: cython.Py_ssize_t = self._r * n
         c: cython.double
         for j in range(n):
-            c = (self._sum[j] - self._z[worst + j]) * self._per_n
+            c = self._sum[j] * self._per_n
             self._centroid[j] = c
             self._z[r + j] = c + self._reflection * (c - self._z[worst + j])
         self._phase = REFLECT
         self._wait_for(self._r)
 
-    def _try(self, phase, coefficient, towards):
-        # type: (int, float, int) -> None
-        """Set c + coefficient·(row `towards` - c) as pending point."""
+    def _try(self, phase, factor):
+        # type: (int, float) -> None
+        """Set c + factor·(c - x_w) as pending point: e, or a contraction towards r or x_w.
+
+        Written with x_w, r itself may have been moved into the box without changing the others.
+        """
         j: cython.Py_ssize_t
         n: cython.Py_ssize_t = self.n
         t: cython.Py_ssize_t = self._t * n
-        p: cython.Py_ssize_t = towards * n
+        worst: cython.Py_ssize_t = self._order[n] * n
         for j in range(n):
-            self._z[t + j] = self._centroid[j] + coefficient * (self._z[p + j] - self._centroid[j])
+            self._z[t + j] = self._centroid[j] + factor * (self._centroid[j] - self._z[worst + j])
         self._phase = phase
         self._wait_for(self._t)
 
@@ -728,11 +733,14 @@ class Machine(Stage):
         self._ranked = n
         self._insert(row)
         self._stale += 1
-        if self._stale > REFRESH * n:  # so that rounding cannot drift; O(n) on average
-            self._sum_vertices()
+        if self._stale > self._refresh:
+            self._sum_kept()
             return
-        for j in range(n):
-            self._sum[j] += self._z[row * n + j] - self._z[out * n + j]
+        out = self._order[n] * n
+        row *= n
+        if row != out:
+            for j in range(n):
+                self._sum[j] += self._z[row + j] - self._z[out + j]
 
     def _shrink(self):
         """Move all vertices towards the best one and queue them for evaluation."""
@@ -773,23 +781,24 @@ class Machine(Stage):
         self._order[low] = row
         self._ranked += 1
 
-    def _sum_vertices(self):
+    def _sum_kept(self):
+        """Add up all vertices but the worst anew, so that rounding cannot drift."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         n: cython.Py_ssize_t = self.n
         p: cython.Py_ssize_t
+        self._stale = 0
+        self._huge = False
         for j in range(n):
             self._sum[j] = 0.0
-        for i in range(n + 1):
+        for i in range(n):
             p = self._order[i] * n
             for j in range(n):
                 self._sum[j] += self._z[p + j]
-        self._stale = 0
-        self._huge = False
-        for i in range(n + 1):
-            p = self._order[i] * n
-            for j in range(n):
                 self._huge |= not fabs(self._z[p + j]) < HUGE
+        p = self._order[n] * n
+        for j in range(n):
+            self._huge |= not fabs(self._z[p + j]) < HUGE
 
     def _place(self, row: cython.Py_ssize_t):
         """Write the point that the objective sees for the search's coordinates in `row`."""

@@ -174,7 +174,6 @@ def _loop(
 
         evaluator = evaluator.guarded(check)
     callback = observers.callback
-    every_iteration = callback is not None or search.pauses
     chunked = evaluator.chunked or line is not None
     chunk = 1 if chunked else UNLIMITED
     points = values = None
@@ -187,8 +186,10 @@ def _loop(
             points, values = recorder.room(search.nfev)
             left = min(left, len(values))
         iterations = min(budget.maxiter, UNLIMITED)
-        if every_iteration:
+        if callback is not None:
             iterations = min(iterations, search.nit + 1)
+        if search.pauses:
+            left = min(left, search.stage.waiting)
         if iterations == 0:  # the first simplex is asked for all the same, and no more
             left, iterations = min(left, len(search.stage.needed())), 1
         nit, started = search.nit, clock()

@@ -131,7 +131,7 @@ class Search:
 
     @property
     def pauses(self) -> bool:
-        """Whether `advance` must be called after every iteration: the rule is a user's own."""
+        """Whether `advance` must be called between iterations: the rule is a user's own."""
         return self._rule is not None
 
     @property
