@@ -18,7 +18,15 @@ __all__ = [
 
 
 class NelderError(Exception):
-    """Base of every error that nelder raises itself."""
+    """Base of every error that nelder raises itself.
+
+    Attributes
+    ----------
+    result : Result or None
+        Where a search was under way: the best point found before the error.
+    """
+
+    result: Result | None = None
 
 
 class InvalidArgumentError(NelderError, ValueError):
@@ -36,12 +44,9 @@ class EvaluationError(NelderError, RuntimeError):
     ----------
     x : object
         The point at which the objective raised, in the structure of ``x0``.
-    result : Result or None
-        The search so far: the best point found before the error.
     """
 
     x: object = None
-    result: Result | None = None
 
 
 class ReturnValueError(EvaluationError, TypeError):

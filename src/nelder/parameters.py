@@ -255,7 +255,7 @@ def _bounds_by_name(bounds: Any, x0: Any, path: Path) -> Iterator[tuple[Path, An
     """Walk bounds along x0, yielding what is given for each leaf; parts may be left out."""
     if bounds is None:
         return
-    where = "bounds" + "".join(f"[{key!r}]" for key in path)
+    where = "bounds" + " at " * bool(path) + ".".join(str(key) for key in path)
     if isinstance(x0, Mapping) or (hasattr(x0, "_fields") and isinstance(bounds, Mapping)):
         names: list[Any] = list(getattr(cast("Any", x0), "_fields", cast("Any", x0)))
         if not isinstance(bounds, Mapping):

@@ -1,5 +1,6 @@
 """What holds for every search: any objective, start, box, budget and order of tells."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ class Objective:
             value = sum(math.floor(min(abs(v), 1e15)) for v in d)
         elif self.kind == "rosenbrock":
             value = sum((1.0 - v) * (1.0 - v) for v in d)
-            for a, b in zip(d[:-1], d[1:], strict=True):
+            for a, b in itertools.pairwise(d):
                 value += 100.0 * (b - a * a) * (b - a * a)
         elif self.kind == "noise":
             value = float(hash((self.goal, tuple(d))) % 1000)

@@ -30,8 +30,8 @@ def test_import_loads_no_optional_package():
 
 def test_a_plain_search_loads_no_optional_package():
     packages = loaded(
-        "import nelder; r = nelder.minimize(lambda x: float(x @ x), [1.0, 2.0], bounds=[(0, 3)] * 2,"
-        " history=True, callback=lambda xk: None); repr(r); r._repr_html_();"
+        "import nelder; r = nelder.minimize(lambda x: float(x @ x), [1.0, 2.0],"
+        " bounds=[(0, 3)] * 2, history=True, callback=lambda xk: None); repr(r); r._repr_html_();"
         " o = nelder.Optimizer([1.0]); o.tell(o.ask(), [1.0, 2.0])"
     )
     assert packages.isdisjoint(LATER)

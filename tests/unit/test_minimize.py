@@ -139,7 +139,8 @@ Decay = namedtuple("Decay", ["rate", "offsets"])
 @pytest.mark.parametrize(
     ("x0", "read"),
     [
-        ({"a": {"b": 1.0, "c": [2.0, 3.0]}, "d": (4.0,)}, lambda p: [p["a"]["b"], *p["a"]["c"], *p["d"]]),
+        ({"a": {"b": 1.0, "c": [2.0, 3.0]}, "d": (4.0,)},
+         lambda p: [p["a"]["b"], *p["a"]["c"], *p["d"]]),
         ([1.0, np.array([2.0, 3.0]), 4.0], lambda p: [p[0], *p[1], p[2]]),
         ((np.array([1.0, 2.0]), 3.0, {"d": 4.0}), lambda p: [*p[0], p[1], p[2]["d"]]),
         (Decay(1.0, np.array([2.0, 3.0, 4.0])), lambda p: [p.rate, *p.offsets]),

@@ -74,7 +74,7 @@ CASES = {
     ),
     "own rule and restarts": (
         rosenbrock, [-1.2, 1.0], None,
-        NelderMead(convergence=lambda simplex, values: values[-1] < values[0] + 1.0),
+        NelderMead(convergence=lambda simplex, values: values[-1] < values[0] + 1e-4),
     ),
 }  # fmt: skip
 ORDERS = {

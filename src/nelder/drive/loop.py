@@ -19,7 +19,7 @@ from nelder.core.machine import Stage
 from nelder.drive.callback import Callback
 from nelder.drive.history import Recorder
 from nelder.drive.progress import ProgressLine
-from nelder.errors import EvaluationError, ReturnValueError
+from nelder.errors import EvaluationError, NelderError, ReturnValueError
 from nelder.options import Budget, OnFailure
 from nelder.result import History, IntermediateResult, Result, Status
 from nelder.search.search import Search
@@ -142,9 +142,12 @@ def drive(
         status = _loop(search, evaluator, budget, on_failure, observers, recorder, line, began)
         return result(status)
     except EvaluationError as error:
+        if error.result is not None:  # of another search, within a callback: keep both
+            failure = NelderError(f"the callback raised {error!r}")
+            failure.result = result(status)
+            raise failure from error
         status = Status.OBJECTIVE_FAILED
-        if error.result is None:
-            error.result = result(status)
+        error.result = result(status)
         raise
     except BaseException as error:  # Ctrl-C, or an error in a callback or a rule: lose nothing
         error.result = result(status)  # type: ignore[attr-defined]
