@@ -113,8 +113,8 @@ def run() -> Report:
             ),
         ],
         [
-            "The loop asks, evaluates f = `float(x.dot(x))` and tells: `tell(X, f(X[0]))` while one "
-            "point is out, on which the goal is judged; or always `tell(X, [f(x) for x in X])`. "
+            "The loop asks, evaluates f = `float(x.dot(x))` and tells: `tell(X, f(X[0]))` while "
+            "one point is out, on which the goal is judged; or always `tell(X, [f(x) for x in X])`. "
             "The same calls of f without ask and tell are subtracted.",
             f"Time per evaluation: the difference of {LONG} and {SHORT} evaluations, divided by "
             "the evaluations between them. A shrink asks for n points at once.",

@@ -102,7 +102,7 @@ cdef class Machine(Stage):
     cdef bint _equal_outside, _equal_inside, _huge
     cdef double[::1] _z, _sum, _centroid
     cdef Py_ssize_t[::1] _order, _queue
-    cdef Py_ssize_t _ranked, _head, _queued, _r, _t, _stale, _refresh, _seen_rank, _seen_axis
+    cdef Py_ssize_t _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis
 
     cdef void _take(self, double f) noexcept nogil
     @cython.final
@@ -123,6 +123,8 @@ cdef class Machine(Stage):
     cdef void _shrink(self) noexcept nogil
     @cython.final
     cdef void _insert(self, Py_ssize_t row) noexcept nogil
+    @cython.final
+    cdef void _refresh(self) noexcept nogil
     @cython.final
     cdef void _sum_kept(self) noexcept nogil
     @cython.final

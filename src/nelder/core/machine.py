@@ -112,8 +112,8 @@ EPS = 2.220446049250313e-16
 HUGE = 1e100  # from here on points are watched
 FAR = 1e150  # beyond this, or 1e10 times the first simplex, there is no minimum to be found
 LARGEST = 1.7976931348623157e308
-SMALL = 4  # up to this n the kept vertices are added up anew for every iteration,
-REFRESH = 4  # beyond it after so many times n updates: O(n) an iteration on average
+REFRESH = 4  # what costs O(n²) is done once in so many times n iterations
+SMALL = 4  # but up to this n the kept vertices are added up anew each time
 
 
 class Stage:
@@ -432,7 +432,6 @@ class Machine(Stage):
         self._end = RUNNING
         self._seen_rank, self._seen_axis = n, 0
         self._stale = 0
-        self._refresh = 0 if n <= SMALL else REFRESH * n
         self._huge = False
         self._far = LARGEST
         self.restart(simplex, np.full(len(simplex), NAN), points)
@@ -541,7 +540,7 @@ class Machine(Stage):
         if self._queued:
             self._pending = self._queue[0]
         else:
-            self._sum_kept()
+            self._refresh()
             self._reflect()
 
     def replace(self, vertex: int, x: NDArray[np.float64], f: float) -> None:
@@ -566,7 +565,7 @@ class Machine(Stage):
             self._order[rank] = self._order[rank + 1]
         self._ranked = self.n
         self._insert(row)
-        self._sum_kept()
+        self._refresh()
         self._reflect()
 
     def finish(self) -> None:
@@ -665,7 +664,7 @@ class Machine(Stage):
         if self._head < self._queued:
             self._pending = self._queue[self._head]
             return
-        self._sum_kept()
+        self._refresh()
         if self._phase == SHRINK:
             self.nshrink += 1
             self._end_iteration()
@@ -733,7 +732,10 @@ class Machine(Stage):
         self._ranked = n
         self._insert(row)
         self._stale += 1
-        if self._stale > self._refresh:
+        if self._stale > REFRESH * n:
+            self._refresh()
+            return
+        if n <= SMALL:
             self._sum_kept()
             return
         out = self._order[n] * n
@@ -781,24 +783,28 @@ class Machine(Stage):
         self._order[low] = row
         self._ranked += 1
 
+    def _refresh(self):
+        """Do what is not worth doing at every iteration: O(n) each on average."""
+        i: cython.Py_ssize_t
+        self._stale = 0
+        self._sum_kept()
+        self._huge = False
+        for i in range((self.n + 3) * self.n):
+            if fabs(self._z[i]) >= HUGE:
+                self._huge = True
+
     def _sum_kept(self):
         """Add up all vertices but the worst anew, so that rounding cannot drift."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         n: cython.Py_ssize_t = self.n
         p: cython.Py_ssize_t
-        self._stale = 0
-        self._huge = False
         for j in range(n):
             self._sum[j] = 0.0
         for i in range(n):
             p = self._order[i] * n
             for j in range(n):
                 self._sum[j] += self._z[p + j]
-                self._huge |= not fabs(self._z[p + j]) < HUGE
-        p = self._order[n] * n
-        for j in range(n):
-            self._huge |= not fabs(self._z[p + j]) < HUGE
 
     def _place(self, row: cython.Py_ssize_t):
         """Write the point that the objective sees for the search's coordinates in `row`."""
@@ -838,7 +844,7 @@ class Machine(Stage):
         if self._rule == BOTH:
             if spread <= self._fatol or spread <= floor:
                 return self._within(self._xatol)
-            return self._ulps > 0.0 and self._within(0.0)
+            return self._stale == 0 and self._ulps > 0.0 and self._within(0.0)
         if self._rule == EITHER:
             return spread <= self._fatol or self._within(self._xatol)
         return self._standard_error() <= self._fatol
