@@ -364,7 +364,8 @@ def test_ctrl_c_during_a_native_objective(history):
             history=history,
         )
     result = caught.value.result
-    assert when <= result.nfev == state[0]
+    assert when - 1 <= result.nfev
+    assert state[0] - 1 <= result.nfev <= state[0]  # uncompiled, the last value may be lost
     assert result.status is Status.INTERRUPTED
     assert result.fun < INF
     if history:

@@ -426,8 +426,8 @@ class Machine(Stage):
             array_of(self._x)[:] = np.tile(box.lower, rows)  # stays where low = high
         self._sum = doubles(np.zeros(n))
         self._centroid = doubles(np.zeros(n))
-        self._order = indices(np.zeros(n + 1))
-        self._queue = indices(np.zeros(n + 1))
+        self._order = indices(np.arange(n + 1))
+        self._queue = indices(np.arange(n + 1))
         self._phase = INITIAL
         self._end = RUNNING
         self._seen_rank, self._seen_axis = n, 0
@@ -435,7 +435,7 @@ class Machine(Stage):
         self._huge = False
         self._far = LARGEST
         self.restart(simplex, np.full(len(simplex), NAN), points)
-        first = max(np.abs(self.vertices).max(), np.abs(simplex).max())
+        first = max(np.abs(array_of(self._x)[: (n + 1) * self.dim]).max(), np.abs(simplex).max())
         self._far = max(FAR, 1e10 * first) if first < 1e290 else LARGEST
 
     # What users of the machine read

@@ -240,8 +240,10 @@ class Search:
         self.nrestart += 1
         self._steps = larger_steps(x[self._free], self._steps, self._radii)
 
-    def _embedded(self, simplex: Array) -> Array:
-        """Return vertices (n + 1, n) with the coordinates that are fixed, (n + 1, dim)."""
+    def _embedded(self, simplex: Array) -> Array | None:
+        """Return vertices (n + 1, n) with the coordinates that are fixed, where there is a box."""
+        if self._box is None:
+            return None
         points = np.tile(self._lower, (len(simplex), 1))
         points[:, self._free] = simplex
         return points
