@@ -39,7 +39,7 @@ test-uncompiled:
 	$(VENV)-uncompiled/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	CC=/bin/false $(VENV)-uncompiled/bin/python -m pip install --quiet --no-cache-dir .
 	$(VENV)-uncompiled/bin/python -m pip uninstall --quiet --yes cython
-	$(VENV)-uncompiled/bin/python -m pip install --quiet "pytest>=8" "hypothesis>=6.100"
+	$(VENV)-uncompiled/bin/python -m pip install --quiet --group test
 	$(VENV)-uncompiled/bin/python -c "import nelder.core.machine as m; assert m.__file__.endswith('.py'), m.__file__"
 	$(VENV)-uncompiled/bin/python -m pytest -q tests/unit tests/reference/test_problems.py
 

@@ -10,12 +10,16 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 # No contraction into fused multiply-adds: compiled and uncompiled agree to the last bit.
-FLAGS = ["/O2", "/fp:precise"] if sys.platform == "win32" else [
+FLAGS = (
+    ["/O2", "/fp:precise"]
+    if sys.platform == "win32"
+    else [
         "-O3",
         "-ffp-contract=off",
         "-fno-math-errno",
         "-fno-trapping-math",
     ]
+)
 
 extensions = [
     Extension(
@@ -24,20 +28,21 @@ extensions = [
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=FLAGS,
-        optional=True,
     )
     for name in ("bounds", "machine")
 ]
 
-setup(
-    ext_modules=cythonize(
-        extensions,
-        language_level=3,
-        compiler_directives={
-            "boundscheck": False,
-            "wraparound": False,
-            "initializedcheck": False,
-            "cdivision": True,
-        },
-    )
+modules = cythonize(
+    extensions,
+    language_level=3,
+    compiler_directives={
+        "boundscheck": False,
+        "wraparound": False,
+        "initializedcheck": False,
+        "cdivision": True,
+    },
 )
+for module in modules:
+    module.optional = True  # cythonize does not pass it on
+
+setup(ext_modules=modules)

@@ -113,9 +113,9 @@ def run() -> Report:
             ),
         ],
         [
-            "The loop asks, evaluates f = `float(x.dot(x))` and tells: `tell(X, f(X[0]))` while "
-            "one point is out, on which the goal is judged; or always `tell(X, [f(x) for x in X])`. "
-            "The same calls of f without ask and tell are subtracted.",
+            "The loop asks, evaluates f = `float(x.dot(x))` and tells. The goal is judged on "
+            "`tell(X, f(X[0]))`, a number while one point is out; the other column is always "
+            "`tell(X, [f(x) for x in X])`. The same calls of f alone are subtracted.",
             f"Time per evaluation: the difference of {LONG} and {SHORT} evaluations, divided by "
             "the evaluations between them. A shrink asks for n points at once.",
             f"Import: nelder after NumPy in the same fresh interpreter; medians of {STARTS}.",

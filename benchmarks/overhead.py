@@ -52,7 +52,7 @@ def drawn(n: int) -> Callable[..., float]:
 
 def start(n: int) -> Array:
     """Return a start so far from 0 that x·x does not underflow on the way there."""
-    return 1e100 * np.arange(1.0, n + 1.0)
+    return 1e50 * np.arange(1.0, n + 1.0)
 
 
 def _solvers(make: Make, x0: Array) -> dict[str, Run]:
@@ -160,7 +160,7 @@ def run() -> Report:
             "drawn: pre-drawn noise that falls slowly, whatever x is. It is the cheapest objective "
             "under which a simplex makes all kinds of steps and does not converge, and the same "
             "for all. The goals are judged on it.",
-            "x·x: `float(x.dot(x))`, an ordinary search. It starts at 1e100·(1, 2, ...), because "
+            "x·x: `float(x.dot(x))`, an ordinary search. It starts at 1e50·(1, 2, ...), because "
             "floating-point numbers are as dense near its minimum 0 as anywhere, so that nothing "
             "converges. Here the overhead contains what the objective itself costs more because x "
             "was written just before, which the bare loop does not do; for all solvers alike. That "

@@ -312,6 +312,29 @@ def test_huge_or_tiny_entries_only(x0, sign, n):
     np.testing.assert_allclose(result.x, 3.0, atol=1e-4)
 
 
+def test_a_restart_with_steps_below_the_rounding_of_x():
+    method = NelderMead(convergence=lambda simplex, values: values[-1] <= values[0] + 0.01)
+    bounds = [(-0.5, None), (None, None), (None, None), (None, None)]
+
+    def fun(x):
+        goal = (0.0, 0.0, 0.0, 1.0)
+        return sum((i + 1.0) * (v - g) ** 2 for i, (v, g) in enumerate(zip(x, goal, strict=True)))
+
+    result = search(fun, [1e-179, 0.0, 0.0, 0.0], bounds, method=method)
+    assert result.nrestart > 0
+    assert result.status is not Status.UNBOUNDED
+    assert result.fun < 0.01
+
+
+def test_a_step_below_the_rounding_of_x_stays_finite():
+    method = NelderMead(initial_simplex=nelder.StepSimplex(1e-30))
+    for bounds in ([(-0.5, None)], [(None, 3.0)]):
+        try:
+            search(lambda x: float(x[0]) ** 2, [1.0], bounds, method=method)
+        except nelder.InvalidArgumentError as error:
+            assert "degenerate" in str(error)
+
+
 def test_units_of_x_do_not_matter():
     reference = search(lambda x: float(((x - 1.0) ** 2).sum()), [2.0, 3.0], method=RELATIVE)
     for unit in (2.0**-60, 2.0**60):

@@ -2,7 +2,7 @@
 
 Each rule is settings only; the comparison itself stands in ``machine.py``. A rule of one's own is
 any callable ``rule(simplex, values) -> bool`` of the vertices (n+1, n), best first, and their
-values (n+1,); it is asked after every iteration.
+values (n+1,); it is asked before every iteration.
 """
 
 from __future__ import annotations

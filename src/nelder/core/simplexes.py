@@ -57,13 +57,14 @@ def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
     -------
     ndarray of shape (n + 1, n)
     """
+    least = 4.0 * np.spacing(np.abs(x0))  # what rounding does not take away
+    steps = np.copysign(np.maximum(np.abs(steps), least), steps)
     with np.errstate(over="ignore", invalid="ignore"):
         up, down = x0 + steps, x0 - steps
         farther = np.where(upper - x0 >= x0 - lower, upper, lower)
     within_up = (lower <= up) & (up <= upper) & np.isfinite(up)
     within_down = (lower <= down) & (down <= upper)
     ends = np.where(within_up, up, np.where(within_down, down, farther))
-    ends = np.where(ends == x0, farther, ends)  # a step that rounding takes away
     return _axes(x0, ends)
 
 

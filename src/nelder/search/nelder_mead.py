@@ -48,7 +48,7 @@ class NelderMead:
         outside the bounds are moved inside.
     convergence : rule or callable, default Tolerance()
         ``Tolerance``, ``StandardError``, ``EitherTolerance``, or a callable
-        ``(simplex, values) -> bool`` asked after every iteration.
+        ``(simplex, values) -> bool`` asked before every iteration.
     probe : bool, default True
         Whether to look beside the point found before calling it converged, and to restart where
         that finds a lower value (O'Neill 1971). At most 2n evaluations, more only along axes where
