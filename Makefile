@@ -19,18 +19,20 @@ $(VENV)/made:
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@touch $@
 
-# One rule for every dependency group: the package itself, and what the group names.
-$(VENV)/%: $(VENV)/made $(SOURCES)
-	@echo "Installing nelder and the packages for: $*"
-	$(BIN)/python -m pip install --quiet --group $*
-	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps .
+$(VENV)/nelder: $(VENV)/made $(SOURCES)
+	@echo "Building and installing nelder"
 	$(BIN)/python -m pip install --quiet .
 	@touch $@
 
-demo: $(VENV)/demo
+$(VENV)/for-%: $(VENV)/made pyproject.toml
+	@echo "Installing the packages for: $*"
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+demo: $(VENV)/nelder $(VENV)/for-demo
 	$(BIN)/python examples/nist_fits.py
 
-test: $(VENV)/test $(VENV)/docs
+test: $(VENV)/nelder $(VENV)/for-test $(VENV)/for-docs
 	$(BIN)/python -m pytest --durations=8
 
 test-uncompiled:
@@ -43,21 +45,21 @@ test-uncompiled:
 	$(VENV)-uncompiled/bin/python -c "import nelder.core.machine as m; assert m.__file__.endswith('.py'), m.__file__"
 	$(VENV)-uncompiled/bin/python -m pytest -q tests/unit tests/reference/test_problems.py
 
-lint: $(VENV)/lint
+lint: $(VENV)/for-lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(VENV)/lint
+types: $(VENV)/nelder $(VENV)/for-lint $(VENV)/for-test
 	$(BIN)/pyright
 
-imports: $(VENV)/lint
+imports: $(VENV)/nelder $(VENV)/for-lint
 	$(BIN)/lint-imports
 
-docs: $(VENV)/docs
+docs: $(VENV)/nelder $(VENV)/for-docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-bench: $(VENV)/bench
+bench: $(VENV)/nelder $(VENV)/for-bench
 	$(BIN)/python -m benchmarks
 
 check: test lint types imports docs
