@@ -36,10 +36,11 @@ test: $(VENV)/nelder $(VENV)/for-test $(VENV)/for-docs
 	$(BIN)/python -m pytest --durations=8
 
 test-uncompiled:
-	rm -rf $(VENV)-uncompiled
+	rm -rf $(VENV)-uncompiled build  # what was compiled before must not be found
 	$(PYTHON) -m venv $(VENV)-uncompiled
 	$(VENV)-uncompiled/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	CC=/bin/false $(VENV)-uncompiled/bin/python -m pip install --quiet --no-cache-dir .
+	rm -rf build
 	$(VENV)-uncompiled/bin/python -m pip uninstall --quiet --yes cython
 	$(VENV)-uncompiled/bin/python -m pip install --quiet --group test
 	$(VENV)-uncompiled/bin/python -c "import nelder.core.machine as m; assert m.__file__.endswith('.py'), m.__file__"
