@@ -57,18 +57,22 @@ def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
     -------
     ndarray of shape (n + 1, n)
     """
-    least = 4.0 * np.spacing(np.abs(x0))  # what rounding does not take away
-    steps = np.copysign(np.maximum(np.abs(steps), least), steps)
-    with np.errstate(over="ignore", invalid="ignore"):
-        up, down = x0 + steps, x0 - steps
-        farther = np.where(upper - x0 >= x0 - lower, upper, lower)
-    within_up = (lower <= up) & (up <= upper) & np.isfinite(up)
-    within_down = (lower <= down) & (down <= upper)
-    ends = np.where(within_up, up, np.where(within_down, down, farther))
-    return _axes(x0, ends)
+    coordinates = zip(x0.tolist(), steps.tolist(), lower.tolist(), upper.tolist(), strict=True)
+    return _axes(x0, [_end_of_step(x, step, low, high) for x, step, low, high in coordinates])
 
 
-def _axes(x0: Array, ends: Array) -> Array:
+def _end_of_step(x: float, step: float, low: float, high: float) -> float:
+    least = 4.0 * math.ulp(x)  # what rounding does not take away
+    if abs(step) < least:
+        step = math.copysign(least, step)
+    if low <= x + step <= high and math.isfinite(x + step):
+        return x + step
+    if low <= x - step <= high:
+        return x - step
+    return high if high - x >= x - low else low
+
+
+def _axes(x0: Array, ends: Array | list[float]) -> Array:
     """Return x0 and, for each i, x0 with its coordinate i replaced by ends[i]."""
     n = len(x0)
     simplex = np.empty((n + 1, n))
@@ -104,11 +108,14 @@ class AxisSimplex:
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
         """Return the simplex (n+1, n) at `x0` (n,)."""
-        steps = self.relative * np.abs(x0)
-        steps[steps == 0.0] = self.absolute
-        boxed = np.isfinite(lower) & np.isfinite(upper)
-        steps[boxed] = 0.25 * upper[boxed] - 0.25 * lower[boxed]
-        return axis_steps(x0, steps, lower, upper)
+        coordinates = zip(x0.tolist(), lower.tolist(), upper.tolist(), strict=True)
+        steps = [
+            0.25 * high - 0.25 * low
+            if math.isfinite(low) and math.isfinite(high)
+            else self.relative * abs(x) or self.absolute
+            for x, low, high in coordinates
+        ]
+        return axis_steps(x0, np.array(steps), lower, upper)
 
 
 @dataclass(frozen=True)

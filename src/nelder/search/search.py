@@ -70,7 +70,7 @@ class Search:
         self._machine: Machine | None = None
         self._found = (x0, math.inf)  # the lowest of all points outside the machine
         self._nfev = self._nfailed = 0  # of such points, but for those in `stage`
-        self._then = self._end
+        self._then: Callable[[Search, Points], None] = Search._end  # after points
         self.stage: Stage
         if not len(self._free):  # every variable is fixed: there is one point
             self.stage = self._points = Points(x0.reshape(1, -1), -math.inf)
@@ -79,7 +79,7 @@ class Search:
         simplex = first_simplex(method.initial_simplex, x0[self._free], lower, upper)
         self._steps = np.abs(simplex[1:] - simplex[0]).max(axis=0)
         # A restart within the tolerance would be called converged at once.
-        self._least_steps = np.full(len(self._steps), 1e3 * method.test.xatol)
+        self._least_step = 1e3 * method.test.xatol
         self.stage = self._machine = Machine(
             simplex if box is None else box.enter(simplex),
             method.coefficients_for(len(self._free)),
@@ -180,11 +180,11 @@ class Search:
             self._radii = first_radii(self._steps)
             self._look(machine)
         elif self._method.final_centroid:
-            self._wait_for(Points(machine.centroid.reshape(1, -1), machine.best[1]), self._end)
+            self._wait_for(Points(machine.centroid.reshape(1, -1), machine.best[1]), Search._end)
         else:
             self._end()
 
-    def _wait_for(self, points: Points, then: Callable[[Points], None]) -> None:
+    def _wait_for(self, points: Points, then: Callable[[Search, Points], None]) -> None:
         """Have `points` evaluated, then do `then`."""
         self.stage, self._then = points, then
         if points.done:  # there are none
@@ -200,13 +200,13 @@ class Search:
         if self._found[1] == -math.inf:
             self.status = Status.UNBOUNDED
         else:
-            self._then(points)
+            self._then(self, points)
 
     def _look(self, machine: Machine) -> None:
         """Look beside the best point, `_radii` along each axis."""
         x, f = machine.best
         points, self._which = probe_points(x, self._free, self._radii, self._lower, self._upper)
-        self._wait_for(Points(points, below(f)), self._looked)
+        self._wait_for(Points(points, below(f)), Search._looked)
 
     def _looked(self, points: Points) -> None:
         """Restart where a lower value was found, look farther, or end."""
@@ -229,7 +229,7 @@ class Search:
         """Begin a fresh simplex at `x` with known value `f`: a tenth of the steps, then larger."""
         simplex = axis_steps(
             x[self._free],
-            np.maximum.reduce([self._steps / 10.0, self._radii, self._least_steps]),
+            np.maximum(np.maximum(self._steps / 10.0, self._radii), self._least_step),
             self._lower[self._free],
             self._upper[self._free],
         )
