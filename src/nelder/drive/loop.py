@@ -27,6 +27,7 @@ from nelder.search.search import Search
 __all__ = ["Evaluator", "Observers", "drive", "result_of"]
 
 CHUNK_SECONDS = 0.02  # between two looks at the clock, where somebody wants them
+GROWTH = 64.0  # of the evaluations between them, at most
 UNLIMITED = 2**62
 
 
@@ -195,7 +196,7 @@ def _loop(
             left = min(left, search.stage.waiting)
         if iterations == 0:  # the first simplex is asked for all the same, and no more
             left, iterations = min(left, len(search.stage.needed())), 1
-        nit, started = search.nit, clock()
+        nit, nfev, started = search.nit, search.nfev, clock()
         try:
             evaluator.run(search.stage, int(left), int(iterations), budget.target, points, values)
         except _OutOfTimeError:
@@ -216,8 +217,7 @@ def _loop(
         else:
             search.advance()
         if chunked:
-            spent = clock() - started
-            chunk = min(2 * chunk, UNLIMITED) if spent < CHUNK_SECONDS else max(1, chunk // 2)
+            chunk = _next_chunk(search.nfev - nfev, clock() - started)
         if line is not None:
             line.show(search, clock() - began)
         if callback is not None and search.nit > nit:
@@ -225,6 +225,12 @@ def _loop(
                 callback(_intermediate(search, observers, clock() - began))
             except StopIteration:
                 return Status.CALLBACK
+
+
+def _next_chunk(evaluations: int, seconds: float) -> int:
+    """Return how many evaluations fill `CHUNK_SECONDS`, judging by the last; not far more."""
+    done = max(evaluations, 1)
+    return max(1, int(done * min(GROWTH, CHUNK_SECONDS / max(seconds, 1e-9))))
 
 
 def _ended(search: Search, budget: Budget, late: bool) -> Status | None:
