@@ -1375,3 +1375,16 @@ def test_public_names():
     with pytest.raises(AttributeError, match="nothing"):
         _ = nelder.nothing
     assert nelder.__version__ == importlib.metadata.version("nelder")
+
+
+def test_native_objective_takes_a_cfunc_with_data():
+    numba = pytest.importorskip("numba")
+    from numba import carray, cfunc, float64, int64, types
+
+    @cfunc(float64(int64, types.CPointer(float64), types.voidptr))
+    def away(n, x, data):
+        goal = carray(data, (2,), numba.float64)
+        return (x[0] - goal[0]) ** 2 + (x[1] - goal[1]) ** 2
+
+    result = nelder.minimize(nelder.NativeObjective(away, np.array([3.0, -2.0])), [0.0, 0.0])
+    np.testing.assert_allclose(result.x, [3.0, -2.0], atol=1e-6)

@@ -25,8 +25,8 @@ class NativeObjective:
 
     Parameters
     ----------
-    address : int or ctypes function
-        Where it is.
+    address : int, ctypes function or Numba cfunc
+        Where it is; a function is kept alive.
     data : int, ctypes pointer, ndarray or None, optional
         What it gets as `data`: an address, or an object whose memory it is and which is kept alive.
 
@@ -39,7 +39,7 @@ class NativeObjective:
     chunked = True
 
     def __init__(self, address: Any, data: Any = None) -> None:
-        self.address = _address_of_function(address)
+        self.address = _address_of_function(getattr(address, "address", address))
         self.data = _address_of_data(data)
         self.alive: object = (address, data)  # what must not be collected before this is
 
