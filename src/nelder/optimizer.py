@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nelder.drive.loop import Observers, result_of
 from nelder.parameters import Parameters
@@ -19,7 +18,7 @@ __all__ = ["Optimizer"]
 _DEFAULT = NelderMead()
 
 
-class Optimizer:
+class Optimizer(AskTell):
     """A search that asks for values instead of calling an objective.
 
     Parameters
@@ -55,59 +54,14 @@ class Optimizer:
     def __init__(self, x0: Any, *, bounds: Any = None, method: NelderMead = _DEFAULT) -> None:
         parameters = Parameters.read(x0, bounds)
         method = check_method(method)
+        super().__init__(method.start(parameters.x0, parameters.box(method.clips)))
         self._observers = Observers(parameters.restore, parameters.names)
-        self._search = method.start(parameters.x0, parameters.box(method.clips))
         self._began = time.perf_counter()
-        exchange = AskTell(self._search)
-        self._ask, self._tell = exchange.ask, exchange.tell
 
     @property
     def done(self) -> bool:
         """Whether the search has ended by itself."""
         return self._search.done
-
-    def ask(self, max_points: int | None = None) -> NDArray[np.float64]:
-        """Return the points whose values are needed now, in the order of need.
-
-        Asking again without telling gives the same points.
-
-        Parameters
-        ----------
-        max_points : int, optional
-            At most so many; by default all that can be evaluated at the same time: n + 1 at first,
-            n at a shrink, else one.
-
-        Returns
-        -------
-        ndarray of shape (m, n)
-            No rows once the search is done. Where ``x0`` was structured the rows are flat;
-            `restore` gives them its structure.
-
-        Raises
-        ------
-        InvalidArgumentError
-            `max_points` is not a whole number above 0.
-        """
-        return self._ask(max_points)
-
-    def tell(self, X: Any, values: Any) -> None:  # noqa: N803
-        """Take the values of points that were asked for.
-
-        Parameters
-        ----------
-        X : array_like of shape (m, n)
-            Any of the points asked for, unchanged, in any order.
-        values : array_like of shape (m,), or a number where m = 1
-            NaN and +inf rank worst.
-
-        Raises
-        ------
-        InvalidArgumentError
-            The shapes do not fit, or a point was not asked for; then nothing is taken.
-        ReturnValueError
-            A value is not a real scalar; then nothing is taken.
-        """
-        self._tell(X, values)
 
     def restore(self, x: Any) -> Any:
         """Give a flat point (n,) the structure of ``x0``."""

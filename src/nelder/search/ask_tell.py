@@ -38,7 +38,26 @@ class AskTell:
         self._values: dict[int, float] = {}
 
     def ask(self, max_points: int | None = None) -> Array:
-        """Return what is needed now and not told, (m, dim), at most `max_points` rows."""
+        """Return the points whose values are needed now, in the order of need.
+
+        Asking again without telling gives the same points.
+
+        Parameters
+        ----------
+        max_points : int, optional
+            At most so many; by default all that can be evaluated at the same time: n + 1 at first,
+            n at a shrink, else one.
+
+        Returns
+        -------
+        ndarray of shape (m, n)
+            No rows once the search is done. Where ``x0`` was structured the rows are flat.
+
+        Raises
+        ------
+        InvalidArgumentError
+            `max_points` is not a whole number above 0.
+        """
         if max_points is not None and not (is_whole(max_points) and max_points > 0):
             raise InvalidArgumentError(
                 f"max_points={max_points!r}: expected a whole number above 0, or None"
@@ -50,27 +69,41 @@ class AskTell:
         rows = [i for i in range(self._taken, len(points)) if i not in self._values]
         return points[rows[:max_points]]
 
-    def tell(self, points: Any, values: Any) -> None:
-        """Take `values` (m,) at `points` (m, dim)."""
+    def tell(self, X: Any, values: Any) -> None:  # noqa: N803
+        """Take the values of points that were asked for.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n)
+            Any of the points asked for, unchanged, in any order.
+        values : array_like of shape (m,), or a number where m = 1
+            NaN and +inf rank worst.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The shapes do not fit, or a point was not asked for; then nothing is taken.
+        ReturnValueError
+            A value is not a real scalar; then nothing is taken.
+        """
         stage = self._search.stage
-        if type(values) is float and stage.waiting == 1 and stage.tell_row(points, values):
+        value: Any = values[0] if type(values) is list and len(values) == 1 else values  # type: ignore[arg-type]
+        if isinstance(value, float) and stage.waiting == 1 and stage.tell_row(X, value):
             self._points = None
             if stage.done or self._advances:
                 self._search.advance()
             return
         out = self._out()
         try:
-            given = np.asarray(points, dtype=np.float64)
+            given = np.asarray(X, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise InvalidArgumentError(
-                f"X={points!r}: expected an array of shape (m, {out.shape[1]})"
+                f"X={X!r}: expected an array of shape (m, {out.shape[1]})"
             ) from error
         if given.ndim == 1:
             given = given.reshape(1, -1)
         if given.ndim != 2 or given.shape[1] != out.shape[1]:
-            raise InvalidArgumentError(
-                f"X has shape {np.shape(points)}: expected (m, {out.shape[1]})"
-            )
+            raise InvalidArgumentError(f"X has shape {np.shape(X)}: expected (m, {out.shape[1]})")
         told = self._read_values(values, len(given))
         self._values.update(zip(self._match(given, out), told, strict=True))
         while self._taken in self._values:
