@@ -89,11 +89,13 @@ class Balanced:
     """Gao & Han's expansion and shrinkage with a stronger contraction; the default.
 
     Reflection 1, expansion 1 + 2/n, contraction max(0.55, ¾ - 6/n), shrinkage 1 - 1/n; the standard
-    ones up to n = 2. Contraction tends to Gao & Han's ¾ only where n is large enough to need it. On
-    twelve sets of starts of the Moré-Garbow-Hillstrom problems (the published ones, and eleven with
-    each coordinate moved by up to 10 %) the median evaluations/(n+1) to 1e-6 are 47.5, 49.9 with
-    `Adaptive`, and on the Moré-Wild problems 40.0, 47.0; 46.4 of 47 and 49.4 of 53 are solved on
-    average, with `Adaptive` 46.7 and 49.3.
+    ones up to n = 2. Contraction tends to Gao & Han's ¾ only where n is large enough to need it.
+
+    Chosen with the problems of the benchmarks in view. On twelve sets of starts of the
+    Moré-Garbow-Hillstrom problems (the published ones, and eleven with each coordinate moved by up
+    to 10 %) the median evaluations/(n+1) to 1e-6 are 47.5, 49.9 with `Adaptive`, and on the
+    Moré-Wild problems 40.0, 47.0; 46.4 of 47 and 49.4 of 53 are solved on average, with `Adaptive`
+    46.7 and 49.3.
     """
 
     def __call__(self, n: int) -> Coefficients:
