@@ -11,7 +11,7 @@ help:
 	@echo "make test              all tests"
 	@echo "make test-uncompiled   install without a compiler and test that"
 	@echo "make lint types imports docs"
-	@echo "make bench             benchmarks against other libraries (needs libgsl-dev, libnlopt-dev)"
+	@echo "make bench             benchmarks against other libraries (GSL with libgsl-dev)"
 	@echo "make check             tests, lint, types, import contracts and docs"
 
 $(VENV)/made:
