@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Literal, TypeGuard, cast, get_args
@@ -11,7 +12,7 @@ import numpy as np
 
 from nelder.errors import InvalidArgumentError
 
-__all__ = ["Budget", "OnFailure", "check_on_failure", "is_real", "is_whole"]
+__all__ = ["Budget", "OnFailure", "check_on_failure", "check_reals", "is_real", "is_whole"]
 
 OnFailure = Literal["raise", "worst", "stop"]
 
@@ -19,6 +20,22 @@ OnFailure = Literal["raise", "worst", "stop"]
 def is_real(value: object) -> TypeGuard[float]:
     """Whether `value` is a real number and not NaN."""
     return isinstance(value, Real) and not math.isnan(cast("float", value))
+
+
+def check_reals(
+    owner: object, names: Iterable[str], low: float, high: float, expected: str
+) -> None:
+    """Check that the attributes `names` of `owner` are numbers with low < number < high.
+
+    Raises
+    ------
+    InvalidArgumentError
+        One is not; the message ends in `expected`.
+    """
+    for name in names:
+        value: object = getattr(owner, name)
+        if not is_real(value) or not low < value < high:
+            raise InvalidArgumentError(f"{name}={value!r}: expected {expected}")
 
 
 def is_whole(value: object) -> TypeGuard[int]:

@@ -68,11 +68,6 @@ class Parameters:
         return cls(flat, lower, upper)
 
     @property
-    def bounds(self) -> tuple[Array, Array]:
-        """Lower and upper bounds, each (dim,)."""
-        return self.lower, self.upper
-
-    @property
     def structured(self) -> bool:
         """Whether x0 is anything but a flat array."""
         return bool(self.names)

@@ -142,8 +142,11 @@ class _Own:
     ) -> NelderMead:
         default = NelderMead()
         tolerance = Tolerance()
+        coefficients = default.coefficients
+        if adaptive is not None:
+            coefficients = Adaptive() if adaptive else Standard()
         return NelderMead(
-            coefficients=_COEFFICIENTS[adaptive] or default.coefficients,
+            coefficients=coefficients,
             initial_simplex=default.initial_simplex if simplex is None else simplex,
             convergence=Tolerance(
                 _first_given(xatol, tolerance.xatol), _first_given(fatol, tolerance.fatol)
@@ -190,8 +193,8 @@ class _Scipy(_Own):
         x0: Any, bounds: Any, maxiter: int | None, maxfev: int | None
     ) -> tuple[int | None, int | None]:
         if bounds is not None:
-            lower, upper = Parameters.read(x0, bounds).bounds
-            if np.any((x0 < lower) | (x0 > upper)):
+            parameters = Parameters.read(x0, bounds)
+            if np.any((x0 < parameters.lower) | (x0 > parameters.upper)):
                 _warn("Initial guess is not within the specified bounds")
         default = 200 * len(x0)
         if maxiter is None and maxfev is None:
@@ -211,8 +214,6 @@ class _Scipy(_Own):
         scipys["nit"] += 1
         return scipys
 
-
-_COEFFICIENTS = {None: None, True: Adaptive(), False: Standard()}
 
 _DECISIONS: dict[str | None, type[_Own]] = {None: _Own, "scipy": _Scipy}
 

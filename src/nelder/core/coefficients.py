@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nelder.errors import InvalidArgumentError
-from nelder.options import is_real
+from nelder.options import check_reals
 
 __all__ = ["Adaptive", "Balanced", "Coefficients", "CoefficientsRule", "Standard"]
 
@@ -46,11 +45,9 @@ class Coefficients:
             ("shrinkage", 0.0, 1.0),
         )
         for name, low, high in ranges:
-            value: object = getattr(self, name)
-            if not is_real(value) or not low < value < high:
-                expected = f"a number above {low:g}" + (f" and below {high:g}" if high < 2 else "")
-                raise InvalidArgumentError(f"{name}={value!r}: expected {expected}")
-            object.__setattr__(self, name, float(value))
+            expected = f"a number above {low:g}" + (f" and below {high:g}" if high < 2 else "")
+            check_reals(self, (name,), low, high, expected)
+            object.__setattr__(self, name, float(getattr(self, name)))
 
     def __call__(self, n: int) -> Coefficients:
         """Return these coefficients, whatever the dimension `n`."""

@@ -15,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import InvalidArgumentError
-from nelder.options import is_real
+from nelder.options import check_reals
 
 __all__ = ["Convergence", "EitherTolerance", "StandardError", "Test", "Tolerance"]
 
@@ -34,10 +33,8 @@ class Test(NamedTuple):
 
 
 def _check(rule: object, *names: str) -> None:
-    for name in names:
-        value: object = getattr(rule, name)
-        if not is_real(value) or not 0.0 <= value < math.inf:
-            raise InvalidArgumentError(f"{name}={value!r}: expected a finite number, 0 or above")
+    below = math.nextafter(0.0, -math.inf)  # 0 itself is allowed
+    check_reals(rule, names, below, math.inf, "a finite number, 0 or above")
 
 
 @dataclass(frozen=True)

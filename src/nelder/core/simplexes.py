@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import InvalidArgumentError
-from nelder.options import is_real
+from nelder.options import check_reals
 
 __all__ = [
     "AffineSimplex",
@@ -31,17 +31,11 @@ SimplexBuilder = Callable[[Array, Array, Array], Array]
 
 
 def _positive(builder: object, *names: str) -> None:
-    for name in names:
-        value: object = getattr(builder, name)
-        if not is_real(value) or not 0.0 < value < math.inf:
-            raise InvalidArgumentError(f"{name}={value!r}: expected a finite number above 0")
+    check_reals(builder, names, 0.0, math.inf, "a finite number above 0")
 
 
 def _finite(builder: object, *names: str) -> None:
-    for name in names:
-        value: object = getattr(builder, name)
-        if not is_real(value) or not math.isfinite(value):
-            raise InvalidArgumentError(f"{name}={value!r}: expected a finite number")
+    check_reals(builder, names, -math.inf, math.inf, "a finite number")
 
 
 def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.core.leg import Leg
 from nelder.core.machine import Stage
 from nelder.drive.callback import Callback
 from nelder.drive.history import Recorder
@@ -39,16 +40,8 @@ class Evaluator(Protocol):
         """Whether `run` has to be called for short times only, for signals to be seen."""
         ...
 
-    def run(
-        self,
-        stage: Stage,
-        evaluations: int,
-        iterations: int,
-        target: float,
-        points: NDArray[np.float64] | None = None,
-        values: NDArray[np.float64] | None = None,
-    ) -> None:
-        """Evaluate pending points of `stage`; see `core.machine.Stage.run`."""
+    def run(self, stage: Stage, leg: Leg) -> None:
+        """Evaluate pending points of `stage` within the limits of `leg`."""
         ...
 
     def guarded(self, check: Callable[[], None]) -> Evaluator:
@@ -195,10 +188,11 @@ def _loop(
         if search.pauses:
             left = min(left, search.stage.waiting)
         if iterations == 0:  # the first simplex is asked for all the same, and no more
-            left, iterations = min(left, len(search.stage.needed())), 1
+            left, iterations = min(left, search.stage.waiting), 1
         nit, nfev, started = search.nit, search.nfev, clock()
+        leg = Leg(int(left), int(iterations), budget.target, points, values)
         try:
-            evaluator.run(search.stage, int(left), int(iterations), budget.target, points, values)
+            evaluator.run(search.stage, leg)
         except _OutOfTimeError:
             return Status.MAXTIME
         except Exception as error:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nelder.core.leg import Leg
 from nelder.core.machine import Stage
 from nelder.errors import InvalidArgumentError
 from nelder.options import is_whole
@@ -46,17 +46,9 @@ class NativeObjective:
     def __repr__(self) -> str:
         return f"NativeObjective({self.address:#x})"
 
-    def run(
-        self,
-        stage: Stage,
-        evaluations: int,
-        iterations: int,
-        target: float,
-        points: NDArray[np.float64] | None = None,
-        values: NDArray[np.float64] | None = None,
-    ) -> None:
+    def run(self, stage: Stage, leg: Leg) -> None:
         """Fill `stage`; see `core.machine.Stage.run_native`."""
-        stage.run_native(self.address, self.data, evaluations, iterations, target, points, values)
+        stage.run_native(self.address, self.data, *leg)
 
     def guarded(self, check: Callable[[], None]) -> NativeObjective:
         """Return itself: nothing of Python's is called before an evaluation."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.core.leg import Leg
 from nelder.core.machine import Stage
 
 __all__ = ["PythonObjective"]
@@ -28,17 +29,9 @@ class PythonObjective:
     args: tuple[Any, ...] = ()
     chunked = False
 
-    def run(
-        self,
-        stage: Stage,
-        evaluations: int,
-        iterations: int,
-        target: float,
-        points: NDArray[np.float64] | None = None,
-        values: NDArray[np.float64] | None = None,
-    ) -> None:
+    def run(self, stage: Stage, leg: Leg) -> None:
         """Fill `stage`; see `core.machine.Stage.run`."""
-        stage.run(self.fun, self.args, evaluations, iterations, target, points, values)
+        stage.run(self.fun, self.args, *leg)
 
     def guarded(self, check: Callable[[], None]) -> PythonObjective:
         """Return the same objective with `check` called before every evaluation."""
