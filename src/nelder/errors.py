@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EvaluationError",
+    "ExecutorError",
     "InvalidArgumentError",
+    "JournalError",
+    "JournalLockedError",
+    "JournalMismatchError",
     "MissingExtraError",
     "NelderError",
     "ReturnValueError",
@@ -51,6 +55,22 @@ class EvaluationError(NelderError, RuntimeError):
 
 class ReturnValueError(EvaluationError, TypeError):
     """The objective returned something that is not a real scalar."""
+
+
+class ExecutorError(NelderError, RuntimeError):
+    """An executor broke; points that it had are asked for again when the call is repeated."""
+
+
+class JournalError(NelderError, RuntimeError):
+    """A journal cannot be read or written; the message names the file and the cause."""
+
+
+class JournalLockedError(JournalError):
+    """Another process has the journal open to write; the message says who."""
+
+
+class JournalMismatchError(JournalError, ValueError):
+    """A journal belongs to another problem or other settings; the message names the differences."""
 
 
 class MissingExtraError(NelderError, ImportError):
