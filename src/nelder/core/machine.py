@@ -184,6 +184,24 @@ class Stage:
         """Return the points whose values are needed now, (k, dim), in the order of need."""
         raise NotImplementedError
 
+    def clone(self) -> Stage:
+        """Return an independent stage in the same state."""
+        raise NotImplementedError
+
+    def branches(self) -> list[tuple[float, float]]:
+        """Return values of the pending point that lead to different moves, and their shares."""
+        raise NotImplementedError
+
+    def _copy_stage(self, copy: Stage) -> None:
+        copy.dim = self.dim
+        copy.nfev = self.nfev
+        copy.nfailed = self.nfailed
+        copy.nit = self.nit
+        copy.done = self.done
+        copy._x = doubles(array_of(self._x))
+        copy._f = doubles(array_of(self._f))
+        copy._pending = self._pending
+
     def _rows(self) -> NDArray[np.float64]:
         return array_of(self._x).reshape(-1, self.dim)
 
@@ -351,6 +369,20 @@ class Points(Stage):
         """Return the next point, (1, dim); the others are needed only if it is not lower."""
         return self._rows()[self._pending : self._pending + (not self.done)].copy()
 
+    def clone(self) -> Points:
+        """Return independent points in the same state."""
+        copy: Points = Points.__new__(Points)
+        self._copy_stage(copy)
+        copy.below = self.below
+        copy.found = self.found
+        copy.count = self.count
+        return copy
+
+    def branches(self) -> list[tuple[float, float]]:
+        """Return a value that is not below, as nearly always, and one that is."""
+        lower = [(math.nextafter(self.below, -INF), 0.05)] if self.below > -INF else []
+        return [(INF, 0.95), *lower]
+
     def _take(self, f: cython.double):
         self._f[self._pending] = f
         self.count += 1
@@ -379,6 +411,8 @@ class Machine(Stage):
         Maps the search's coordinates (n,) to the objective's (dim,); without it they are the same.
     points : ndarray of shape (n + 1, dim), optional
         With a box: the first vertices as the objective is to see them, to the last bit.
+    k : int, default 1
+        How many of the worst vertices an iteration moves; more than one in subclasses only.
 
     Attributes
     ----------
@@ -401,9 +435,10 @@ class Machine(Stage):
         equal_inside: bool = False,
         box: Box | None = None,
         points: NDArray[np.float64] | None = None,
+        k: int = 1,
     ) -> None:
         n = simplex.shape[1]
-        rows = n + 3  # the vertices, the reflection and a trial point
+        rows = n + 1 + 2 * k  # the vertices, and for each that moves a reflection and a trial point
         Stage.__init__(self, n if box is None else box.dim, rows)
         self.n = n
         self.nshrink = 0
@@ -418,7 +453,8 @@ class Machine(Stage):
         self._shrinkage = coefficients.shrinkage
         self._equal_outside = equal_outside
         self._equal_inside = equal_inside
-        self._per_n = 1.0 / n
+        self._kept = n + 1 - k
+        self._per_kept = 1.0 / self._kept
         if box is None:
             self._z = self._x
         else:
@@ -446,6 +482,11 @@ class Machine(Stage):
         return PHASES[self._phase]
 
     @property
+    def between(self) -> bool:
+        """Whether the pending point begins an iteration."""
+        return self._phase == REFLECT and not self.done
+
+    @property
     def end(self) -> str | None:
         """Why it is done: "converged", "unbounded", or None while it is not."""
         return ENDS[self._end]
@@ -469,8 +510,8 @@ class Machine(Stage):
 
     @property
     def centroid(self) -> NDArray[np.float64]:
-        """The centroid of all vertices but the worst, as the objective sees it, (dim,)."""
-        z = array_of(self._z).reshape(-1, self.n)[self._ranks()[: self.n]].mean(axis=0)
+        """The centroid of the vertices kept, all but the worst, as the objective sees it."""
+        z = array_of(self._z).reshape(-1, self.n)[self._ranks()[: self._kept]].mean(axis=0)
         return z if self.box is None else self.box.leave(z)
 
     def needed(self) -> NDArray[np.float64]:
@@ -551,7 +592,7 @@ class Machine(Stage):
         RuntimeError
             An iteration is under way.
         """
-        if self._phase != REFLECT or self.done:
+        if not self.between:
             raise RuntimeError("a vertex can be replaced only between iterations")
         if not 0 <= vertex <= self.n:
             raise IndexError(f"vertex={vertex}: expected a rank from 0 to {self.n}")
@@ -574,22 +615,33 @@ class Machine(Stage):
 
     def clone(self) -> Machine:
         """Return an independent machine in the same state."""
-        copy = Machine(
-            np.zeros((self.n + 1, self.n)),
-            self.coefficients,
-            self.test,
-            self._equal_outside,
-            self._equal_inside,
-            self.box,
-        )
-        for mine, theirs in zip(self._buffers(), copy._buffers(), strict=True):
-            theirs[:] = mine
-        copy.nfev = self.nfev
-        copy.nfailed = self.nfailed
-        copy.nit = self.nit
+        copy: Machine = Machine.__new__(Machine)
+        self._copy_to(copy)
+        return copy
+
+    def _copy_to(self, copy: Machine) -> None:
+        """Give a machine that is made but not begun the state of this one."""
+        self._copy_stage(copy)
+        copy.n = self.n
         copy.nshrink = self.nshrink
-        copy.done = self.done
-        copy._pending = self._pending
+        copy.coefficients = self.coefficients
+        copy.test = self.test
+        copy.box = self.box
+        copy._rule = self._rule
+        copy._xatol, copy._fatol, copy._ulps = self._xatol, self._fatol, self._ulps
+        copy._reflection = self._reflection
+        copy._expansion = self._expansion
+        copy._contraction = self._contraction
+        copy._shrinkage = self._shrinkage
+        copy._equal_outside = self._equal_outside
+        copy._equal_inside = self._equal_inside
+        copy._kept = self._kept
+        copy._per_kept = self._per_kept
+        copy._z = copy._x if self.box is None else doubles(array_of(self._z))
+        copy._sum = doubles(array_of(self._sum))
+        copy._centroid = doubles(array_of(self._centroid))
+        copy._order = indices(array_of(self._order))
+        copy._queue = indices(array_of(self._queue))
         copy._phase = self._phase
         copy._end = self._end
         copy._ranked = self._ranked
@@ -602,18 +654,40 @@ class Machine(Stage):
         copy._far = self._far
         copy._seen_rank = self._seen_rank
         copy._seen_axis = self._seen_axis
-        return copy
 
-    def _buffers(self) -> list[NDArray[Any]]:
-        return [
-            array_of(self._x),
-            array_of(self._z),
-            array_of(self._f),
-            array_of(self._sum),
-            array_of(self._centroid),
-            array_of(self._order),
-            array_of(self._queue),
-        ]
+    def branches(self) -> list[tuple[float, float]]:
+        """Return values of the pending point that lead to different moves, most frequent first.
+
+        Returns
+        -------
+        list of (value, share)
+            The shares are how often a move was met on the Moré-Garbow-Hillstrom problems. None
+            where what follows depends on more than one value: in the first simplex and a shrink.
+        """
+        best: cython.double = self._f[self._order[0]]
+        second: cython.double = self._f[self._order[self.n - 1]]
+        worst: cython.double = self._f[self._order[self.n]]
+        r: cython.double = self._f[self._r]
+        kinds: list[tuple[float, float, bool]] = []  # value, share, whether there is such a value
+        if self._phase == REFLECT:
+            kinds = [
+                (worst, 0.37, True),  # inside contraction
+                (best, 0.35, best < second),  # taken
+                (math.nextafter(best, -INF), 0.22, best > -INF),  # expansion
+                (second, 0.06, second < worst),  # outside contraction
+            ]
+        elif self._phase == EXPAND:
+            kinds = [(math.nextafter(r, -INF), 0.52, r > -INF), (r, 0.48, True)]
+        elif self._phase == OUTSIDE or self._phase == INSIDE:
+            limit = r if self._phase == OUTSIDE else worst
+            equal = self._equal_outside if self._phase == OUTSIDE else self._equal_inside
+            refused = math.nextafter(limit, INF) if equal else limit
+            kinds = [
+                (math.nextafter(second, -INF), 0.98, second > -INF),  # no longer the worst
+                (second, 0.01, second < limit),  # the worst still
+                (refused, 0.01, True),  # shrink
+            ]
+        return [(value, share) for value, share, there in kinds if there]
 
     # The decisions
 
@@ -681,7 +755,7 @@ class Machine(Stage):
         r: cython.Py_ssize_t = self._r * n
         c: cython.double
         for j in range(n):
-            c = self._sum[j] * self._per_n
+            c = self._sum[j] * self._per_kept
             self._centroid[j] = c
             self._z[r + j] = c + self._reflection * (c - self._z[worst + j])
         self._phase = REFLECT
@@ -789,19 +863,19 @@ class Machine(Stage):
         self._stale = 0
         self._sum_kept()
         self._huge = False
-        for i in range((self.n + 3) * self.n):
+        for i in range(self._z.shape[0]):
             if fabs(self._z[i]) >= HUGE:
                 self._huge = True
 
     def _sum_kept(self):
-        """Add up all vertices but the worst anew, so that rounding cannot drift."""
+        """Add up the vertices kept anew, so that rounding cannot drift."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         n: cython.Py_ssize_t = self.n
         p: cython.Py_ssize_t
         for j in range(n):
             self._sum[j] = 0.0
-        for i in range(n):
+        for i in range(self._kept):
             p = self._order[i] * n
             for j in range(n):
                 self._sum[j] += self._z[p + j]

@@ -11,6 +11,7 @@ stage until it is done and calls `advance`, which decides what comes next:
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -159,6 +160,21 @@ class Search:
             return [self.stage]
         return [self._machine, self.stage]
 
+    def clone(self) -> Search:
+        """Return an independent search in the same state, but for a rule of the user's own.
+
+        That rule is not the clone's: it may remember what it has been asked.
+        """
+        twin = copy.copy(self)  # whatever is not cloned below is replaced, never changed
+        twin._rule = None
+        if self._machine is not None:
+            twin._machine = self._machine.clone()
+        if twin._machine is None or self.stage is not self._machine:
+            twin.stage = self.stage.clone()
+        else:
+            twin.stage = twin._machine
+        return twin
+
     # What moves it on
 
     def advance(self) -> None:
@@ -169,8 +185,7 @@ class Search:
                 self._leave(stage)
             return
         assert machine is not None
-        between = not machine.done and machine.phase == "reflect"
-        if between and self._rule and self._rule(machine.vertices, machine.values):
+        if self._rule and machine.between and self._rule(machine.vertices, machine.values):
             machine.finish()
         if not machine.done:
             return
