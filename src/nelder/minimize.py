@@ -7,6 +7,7 @@ from typing import Any
 
 from nelder.drive.callback import read_callback
 from nelder.drive.loop import Observers, drive
+from nelder.drive.progress import read_progress
 from nelder.evaluate.objective import read_objective
 from nelder.options import Budget, OnFailure, check_on_failure
 from nelder.parameters import Parameters
@@ -120,7 +121,7 @@ def minimize(
         parameters.restore,
         parameters.names,
         read_callback(callback),
-        bool(progress),
+        read_progress(progress),
         bool(history),
     )
     return drive(method.start(parameters.x0, box), evaluator, budget, failure, observers)

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["History", "IntermediateResult", "Result", "Simplex", "Status"]
+__all__ = ["History", "IntermediateResult", "Progress", "Result", "Simplex", "Status"]
 
 Kind = Literal["converged", "budget", "user", "failed", "running"]
 
@@ -143,6 +143,42 @@ class IntermediateResult(_Record):
     elapsed: float
 
 
+@dataclass(frozen=True, eq=False)
+class Progress(_Record):
+    """The search while it runs, as a callable given as ``progress`` gets it.
+
+    Attributes
+    ----------
+    status : Status
+        ``RUNNING``, or why the search ended, once, at its end.
+    x : ndarray of shape (n,), or the structure of ``x0``
+        Best point so far.
+    fun : float
+        Its value.
+    nfev, nit, nfailed : int
+        Evaluations that the search has used, iterations, and evaluations without a finite value.
+    running : int
+        Evaluations under way on workers.
+    nahead : int
+        Evaluations made that the search has not used, as in `Result`.
+    size : float
+        Largest distance of a vertex from the best one in any coordinate.
+    elapsed : float
+        Seconds since the search began.
+    """
+
+    status: Status
+    x: Any
+    fun: float
+    nfev: int
+    nit: int
+    nfailed: int
+    running: int
+    nahead: int
+    size: float
+    elapsed: float
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Result(_Record):
     """The outcome of a search. Entries can be read as attributes and as ``result["x"]``.
@@ -170,6 +206,9 @@ class Result(_Record):
         Restarts after the probe found a lower value.
     nfailed : int
         Evaluations that raised an exception or gave NaN or +inf.
+    nahead : int
+        Evaluations made by this call that the search did not use: those that workers made ahead of
+        need, and failed attempts that were made again.
     elapsed : float
         Seconds.
     final_simplex : Simplex
@@ -193,6 +232,7 @@ class Result(_Record):
     elapsed: float
     final_simplex: Simplex
     history: History | None = None
+    nahead: int = 0
     names: tuple[str, ...] = ()
     flat: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
 
@@ -214,6 +254,7 @@ class Result(_Record):
             ("nit", f"{self.nit}"),
             ("nrestart", f"{self.nrestart}"),
             ("nfailed", f"{self.nfailed}"),
+            *([("nahead", f"{self.nahead}")] if self.nahead else []),
             ("elapsed", f"{self.elapsed:.3g} s"),
         ]
         return rows

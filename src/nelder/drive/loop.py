@@ -19,13 +19,13 @@ from nelder.core.leg import Leg
 from nelder.core.machine import Stage
 from nelder.drive.callback import Callback
 from nelder.drive.history import Recorder
-from nelder.drive.progress import ProgressLine
+from nelder.drive.progress import Monitor, Show
 from nelder.errors import EvaluationError, NelderError, ReturnValueError
 from nelder.options import Budget, OnFailure
 from nelder.result import History, IntermediateResult, Result, Status
 from nelder.search.search import Search
 
-__all__ = ["Evaluator", "Observers", "drive", "result_of"]
+__all__ = ["Evaluator", "Observers", "Watch", "drive", "ended", "failed", "result_of", "watched"]
 
 CHUNK_SECONDS = 0.02  # between two looks at the clock, where somebody wants them
 GROWTH = 64.0  # of the evaluations between them, at most
@@ -61,8 +61,8 @@ class Observers:
         Of the parameters, empty where points are flat.
     callback : callable or None
         Called with an `IntermediateResult` after every iteration.
-    progress : bool
-        Whether to draw a progress line.
+    progress : callable or None
+        Makes, of the budget, what shows the search.
     history : bool
         Whether to keep every point and value.
     """
@@ -70,12 +70,72 @@ class Observers:
     restore: Callable[[NDArray[np.float64]], Any]
     names: tuple[str, ...] = ()
     callback: Callback | None = None
-    progress: bool = False
+    progress: Callable[[Budget], Show] | None = None
     history: bool = False
 
 
 class _OutOfTimeError(Exception):
     """The deadline passed before an evaluation."""
+
+
+@dataclass
+class Watch:
+    """What watches a search while it is driven.
+
+    Attributes
+    ----------
+    observers : Observers
+    began : float
+        When it began, by ``time.perf_counter``.
+    recorder : Recorder or None
+        Keeps every point and value, where asked to.
+    monitor : Monitor or None
+        Shows the search, where asked to.
+    nahead : int
+        Evaluations made that the search has not used.
+    """
+
+    observers: Observers
+    began: float
+    recorder: Recorder | None
+    monitor: Monitor | None
+    nahead: int = 0
+
+    @classmethod
+    def begin(cls, search: Search, budget: Budget, observers: Observers) -> Watch:
+        """Return the watch that `observers` want, beginning now."""
+        show = observers.progress
+        return cls(
+            observers,
+            time.perf_counter(),
+            Recorder(search.stage.dim) if observers.history else None,
+            Monitor(show(budget), observers.restore) if show else None,
+        )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self.began
+
+    def result(self, search: Search, status: Status) -> Result:
+        """Return the search as it stands."""
+        history = self.recorder.until(search.nfev) if self.recorder else None
+        return result_of(search, status, self.elapsed, self.observers, history, self.nahead)
+
+    def look(self, search: Search, running: int = 0, status: Status = Status.RUNNING) -> None:
+        """Show the search where somebody wants to see it."""
+        if self.monitor is not None:
+            self.monitor.look(search, self.elapsed, running, self.nahead, status)
+
+    def iterated(self, search: Search) -> bool:
+        """Call the callback; return whether it wants the search to end."""
+        callback = self.observers.callback
+        assert callback is not None
+        try:
+            callback(_intermediate(search, self.observers, self.elapsed))
+        except StopIteration:
+            return True
+        return False
 
 
 def result_of(
@@ -84,6 +144,7 @@ def result_of(
     elapsed: float,
     observers: Observers,
     history: History | None = None,
+    nahead: int = 0,
 ) -> Result:
     """Return the search as it stands as a result."""
     x, fun = search.best
@@ -98,12 +159,37 @@ def result_of(
         nshrink=search.nshrink,
         nrestart=search.nrestart,
         nfailed=search.nfailed,
+        nahead=nahead,
         elapsed=elapsed,
         final_simplex=search.simplex,
         history=history,
         names=observers.names,
         flat=x.copy(),
     )
+
+
+def watched(search: Search, watch: Watch, body: Callable[[], Status]) -> Result:
+    """Return the result of `search`, which `body` drives to its end.
+
+    Whatever `body` raises gets ``result``, the search so far.
+    """
+    status = Status.INTERRUPTED
+    try:
+        status = body()
+        return watch.result(search, status)
+    except EvaluationError as error:
+        if error.result is not None:  # of another search, within a callback: keep both
+            failure = NelderError(f"the callback raised {error!r}")
+            failure.result = watch.result(search, status)
+            raise failure from error
+        status = Status.OBJECTIVE_FAILED
+        error.result = watch.result(search, status)
+        raise
+    except BaseException as error:  # Ctrl-C, or an error in a callback or a rule: lose nothing
+        error.result = watch.result(search, status)  # type: ignore[attr-defined]
+        raise
+    finally:
+        watch.look(search, status=status)
 
 
 def drive(
@@ -123,46 +209,16 @@ def drive(
     KeyboardInterrupt
         With ``result``, the search so far.
     """
-    began = time.perf_counter()
-    recorder = Recorder(search.stage.dim) if observers.history else None
-
-    def result(status: Status) -> Result:
-        history = recorder.until(search.nfev) if recorder else None
-        return result_of(search, status, time.perf_counter() - began, observers, history)
-
-    line = ProgressLine(budget) if observers.progress else None
-    status = Status.INTERRUPTED
-    try:
-        status = _loop(search, evaluator, budget, on_failure, observers, recorder, line, began)
-        return result(status)
-    except EvaluationError as error:
-        if error.result is not None:  # of another search, within a callback: keep both
-            failure = NelderError(f"the callback raised {error!r}")
-            failure.result = result(status)
-            raise failure from error
-        status = Status.OBJECTIVE_FAILED
-        error.result = result(status)
-        raise
-    except BaseException as error:  # Ctrl-C, or an error in a callback or a rule: lose nothing
-        error.result = result(status)  # type: ignore[attr-defined]
-        raise
-    finally:
-        if line is not None:
-            line.close(search, time.perf_counter() - began, status)
+    watch = Watch.begin(search, budget, observers)
+    return watched(search, watch, lambda: _loop(search, evaluator, budget, on_failure, watch))
 
 
 def _loop(
-    search: Search,
-    evaluator: Evaluator,
-    budget: Budget,
-    on_failure: OnFailure,
-    observers: Observers,
-    recorder: Recorder | None,
-    line: ProgressLine | None,
-    began: float,
+    search: Search, evaluator: Evaluator, budget: Budget, on_failure: OnFailure, watch: Watch
 ) -> Status:
     clock = time.perf_counter
-    deadline = began + budget.maxtime
+    observers, recorder = watch.observers, watch.recorder
+    deadline = watch.began + budget.maxtime
     if deadline < math.inf:
 
         def check() -> None:
@@ -170,12 +226,11 @@ def _loop(
                 raise _OutOfTimeError
 
         evaluator = evaluator.guarded(check)
-    callback = observers.callback
-    chunked = evaluator.chunked or line is not None
+    chunked = evaluator.chunked or watch.monitor is not None
     chunk = 1 if chunked else UNLIMITED
     points = values = None
     while True:
-        status = _ended(search, budget, clock() >= deadline)
+        status = ended(search, budget, clock() >= deadline)
         if status is not None:
             return status
         left = min(budget.maxfev - search.nfev, chunk)
@@ -183,7 +238,7 @@ def _loop(
             points, values = recorder.room(search.nfev)
             left = min(left, len(values))
         iterations = min(budget.maxiter, UNLIMITED)
-        if callback is not None:
+        if observers.callback is not None:
             iterations = min(iterations, search.nit + 1)
         if search.pauses:
             left = min(left, search.stage.waiting)
@@ -200,25 +255,34 @@ def _loop(
             if isinstance(error, ReturnValueError) and error.result is None:
                 error.x = x  # not from a search within the objective: that one has its result
                 raise
-            search.stage.tell(math.nan)
-            search.advance()
-            if on_failure == "stop":
+            if failed(search, on_failure, x, f"the objective raised {error!r}", error):
                 return Status.OBJECTIVE_FAILED
-            if on_failure == "raise":
-                failure = EvaluationError(f"the objective raised {error!r} at x={x!r}")
-                failure.x = x
-                raise failure from error
         else:
             search.advance()
         if chunked:
             chunk = _next_chunk(search.nfev - nfev, clock() - started)
-        if line is not None:
-            line.show(search, clock() - began)
-        if callback is not None and search.nit > nit:
-            try:
-                callback(_intermediate(search, observers, clock() - began))
-            except StopIteration:
-                return Status.CALLBACK
+        watch.look(search)
+        if observers.callback is not None and search.nit > nit and watch.iterated(search):
+            return Status.CALLBACK
+
+
+def failed(
+    search: Search, on_failure: OnFailure, x: object, what: str, cause: Exception | None
+) -> bool:
+    """Rank the pending point, at which the objective failed, worst; return whether that is the end.
+
+    Raises
+    ------
+    EvaluationError
+        `on_failure` is "raise".
+    """
+    search.stage.tell(math.nan)
+    search.advance()
+    if on_failure == "raise":
+        failure = EvaluationError(f"{what} at x={x!r}")
+        failure.x = x
+        raise failure from cause
+    return on_failure == "stop"
 
 
 def _next_chunk(evaluations: int, seconds: float) -> int:
@@ -227,7 +291,7 @@ def _next_chunk(evaluations: int, seconds: float) -> int:
     return max(1, int(done * min(GROWTH, CHUNK_SECONDS / max(seconds, 1e-9))))
 
 
-def _ended(search: Search, budget: Budget, late: bool) -> Status | None:
+def ended(search: Search, budget: Budget, late: bool) -> Status | None:
     """Return why the search is over, or None while it is not."""
     best = search.best[1]
     if best == -math.inf:

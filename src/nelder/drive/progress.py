@@ -1,20 +1,91 @@
-"""A progress line in a terminal or a notebook (rich)."""
+"""How a running search is shown: by a progress line (rich), or a callable of the user's."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nelder.errors import missing_extra
-from nelder.result import Status
+from nelder.errors import InvalidArgumentError, missing_extra
+from nelder.result import Progress, Status
 
 if TYPE_CHECKING:
     from nelder.options import Budget
     from nelder.search.search import Search
 
-__all__ = ["ProgressLine"]
+__all__ = ["Monitor", "Show", "read_progress"]
+
+SECONDS = 0.1  # between two looks, at least
+
+Show = Callable[[Progress], object]
+
+
+def read_progress(progress: object) -> Callable[[Budget], Show] | None:
+    """Return what makes the thing that shows a search, or None where nothing does.
+
+    Parameters
+    ----------
+    progress : bool or callable
+        True is a progress line; a callable gets a `Progress`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        It is neither.
+    """
+    if isinstance(progress, (bool, np.bool_)):
+        return ProgressLine if progress else None
+    if callable(progress):
+        return lambda _: progress
+    raise InvalidArgumentError(f"progress={progress!r}: expected True, False or a callable")
+
+
+class Monitor:
+    """Shows a search from time to time, and at its end.
+
+    Parameters
+    ----------
+    show : callable
+    restore : callable
+        Gives a flat point (dim,) the caller's structure.
+    """
+
+    def __init__(self, show: Show, restore: Callable[[NDArray[np.float64]], Any]) -> None:
+        self._show = show
+        self._restore = restore
+        self._shown = -math.inf
+
+    def look(
+        self,
+        search: Search,
+        elapsed: float,
+        running: int = 0,
+        nahead: int = 0,
+        status: Status = Status.RUNNING,
+    ) -> None:
+        """Show the search as it stands, unless it has just been shown and has not ended."""
+        if status is Status.RUNNING and elapsed - self._shown < SECONDS:
+            return
+        self._shown = elapsed
+        x, fun = search.best
+        vertices = search.simplex.vertices
+        self._show(
+            Progress(
+                status=status,
+                x=self._restore(x),
+                fun=fun,
+                nfev=search.nfev,
+                nit=search.nit,
+                nfailed=search.nfailed,
+                running=running,
+                nahead=nahead,
+                size=float(np.abs(vertices - vertices[0]).max()),
+                elapsed=elapsed,
+            )
+        )
 
 
 class ProgressLine:
@@ -24,8 +95,6 @@ class ProgressLine:
     ----------
     budget : Budget
         What may be spent; the bar shows the part that is spent.
-    seconds_to_refresh : float, default 0.1
-        Shortest time between two drawings.
 
     Raises
     ------
@@ -33,15 +102,14 @@ class ProgressLine:
         rich is not installed.
     """
 
-    def __init__(self, budget: Budget, seconds_to_refresh: float = 0.1) -> None:
+    def __init__(self, budget: Budget) -> None:
         try:
-            from rich.progress import BarColumn, Progress, TextColumn
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as Bar
         except ImportError as error:
             raise missing_extra("progress=True", "progress") from error
         self._budget = budget
-        self._every = seconds_to_refresh
-        self._drawn = -math.inf
-        self._bar: Any = Progress(
+        self._bar: Any = Bar(
             TextColumn("nelder"),
             BarColumn(bar_width=20),
             TextColumn("{task.description}"),
@@ -50,39 +118,32 @@ class ProgressLine:
         self._task = self._bar.add_task("", total=1.0)
         self._bar.start()
 
-    def show(self, search: Search, elapsed: float) -> None:
-        """Draw the search as it stands, unless it has just been drawn."""
-        if elapsed - self._drawn >= self._every:
-            self._drawn = elapsed
-            self._draw(search, elapsed, self._spent(search, elapsed))
-
-    def close(self, search: Search, elapsed: float, status: Status) -> None:
-        """Draw the end and leave the line standing."""
-        self._draw(search, elapsed, 1.0 if status.success else self._spent(search, elapsed))
-        self._bar.stop()
-
-    def _spent(self, search: Search, elapsed: float) -> float:
-        budget = self._budget
-        return max(
-            search.nfev / budget.maxfev,
-            search.nit / budget.maxiter if budget.maxiter else 0.0,
-            elapsed / budget.maxtime,
-        )
-
-    def _draw(self, search: Search, elapsed: float, spent: float) -> None:
-        rate = search.nfev / elapsed if elapsed > 0.0 else 0.0
-        vertices = search.simplex.vertices
-        size = float(np.abs(vertices - vertices[0]).max())
+    def __call__(self, now: Progress) -> None:
+        """Draw the search; at its end leave the line standing."""
+        spent = 1.0 if now.status.success else self._spent(now)
+        rate = now.nfev / now.elapsed if now.elapsed > 0.0 else 0.0
         parts = [
-            f"{search.nfev} evaluations",
-            f"best {search.best[1]:.6g}",
-            f"simplex {size:.2g}",
+            f"{now.nfev} evaluations",
+            f"best {now.fun:.6g}",
+            f"simplex {now.size:.2g}",
             f"{rate:.3g}/s",
         ]
+        if now.running:
+            parts.append(f"{now.running} running")
         if 0.0 < spent < 1.0:
-            parts.append(f"at most {_duration(elapsed * (1.0 - spent) / spent)} left")
+            parts.append(f"at most {_duration(now.elapsed * (1.0 - spent) / spent)} left")
         self._bar.update(self._task, completed=min(spent, 1.0), description="  ".join(parts))
         self._bar.refresh()
+        if now.status is not Status.RUNNING:
+            self._bar.stop()
+
+    def _spent(self, now: Progress) -> float:
+        budget = self._budget
+        return max(
+            now.nfev / budget.maxfev,
+            now.nit / budget.maxiter if budget.maxiter else 0.0,
+            now.elapsed / budget.maxtime,
+        )
 
 
 def _duration(seconds: float) -> str:

@@ -40,7 +40,11 @@ class Planned(NamedTuple):
 
 
 def plan(
-    search: Search, known: Mapping[bytes, float], points: int, evaluations: float = math.inf
+    search: Search,
+    known: Mapping[bytes, float],
+    points: int,
+    evaluations: float = math.inf,
+    least: float = LEAST,
 ) -> dict[bytes, Planned]:
     """Return the points whose values `search` needs now, then those it may need next.
 
@@ -54,6 +58,8 @@ def plan(
         At most so many, the most probable first.
     evaluations : float
         How many more the search may make: nothing beyond is looked at.
+    least : float, default 1e-3
+        Nothing less probable is looked at; 1 gives what is needed now.
 
     Returns
     -------
@@ -80,7 +86,7 @@ def plan(
             if key not in known and len(planned) < points:
                 planned.setdefault(key, Planned(-minus, x))
         for value, share in node.stage.branches():
-            if -minus * share >= LEAST:
+            if -minus * share >= least:
                 heapq.heappush(nodes, (minus * share, next(number), node, value, left))
     return planned
 

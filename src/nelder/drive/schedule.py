@@ -1,0 +1,401 @@
+"""Searches whose points are evaluated by workers: one thread that asks, sends, records and tells.
+
+Whatever arrives is recorded first, then used: each search takes its values in its own order, so
+that neither time nor the number of workers shows in what it does. What is left of the workers
+evaluates what may be needed next.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.drive.known import Known, Recorded
+from nelder.drive.loop import Observers, Watch, ended, failed, watched
+from nelder.drive.progress import SECONDS
+from nelder.errors import ReturnValueError
+from nelder.evaluation import Evaluation, Failure, Outcome
+from nelder.options import Budget, OnFailure
+from nelder.result import Result, Status
+from nelder.search.ahead import Planned, plan
+from nelder.search.search import Search
+
+__all__ = ["Log", "Policy", "Pool", "Run", "drive_on", "schedule"]
+
+Array = NDArray[np.float64]
+
+WORTH_ENDING = 1.0  # seconds: an evaluation of this length is ended once it is of no use
+MEMORY = 0.2  # weight of the last evaluation in the typical time of one
+
+
+class Pool(Protocol):
+    """Workers, used by one thread."""
+
+    @property
+    def workers(self) -> int:
+        """Tasks at the same time, at most."""
+        ...
+
+    def submit(self, task: int, x: Array) -> None:
+        """Begin to evaluate a point (dim,)."""
+        ...
+
+    def wait(self, timeout: float | None) -> list[tuple[int, Outcome]]:
+        """Return what is finished, once anything is or `timeout` seconds are over."""
+        ...
+
+    def cancel(self, task: int) -> bool:
+        """End a task that is not needed; return whether it is gone and its worker free."""
+        ...
+
+
+class Log(Protocol):
+    """Where evaluations are recorded."""
+
+    def recorded(self) -> Iterable[Recorded]:
+        """Return what is recorded, in order, but for failures that were tried again."""
+        ...
+
+    def append(self, evaluations: Sequence[Evaluation]) -> None:
+        """Record evaluations; they are on disk when it returns."""
+        ...
+
+
+class NoLog:
+    """Records nothing."""
+
+    def recorded(self) -> Iterable[Recorded]:
+        """Return nothing."""
+        return ()
+
+    def append(self, evaluations: Sequence[Evaluation]) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is done about failures, and about workers that have nothing to do.
+
+    Attributes
+    ----------
+    on_failure : {"raise", "worst", "stop"}
+    retries : int
+        How often a failed attempt is made again.
+    ahead : bool
+        Whether spare workers evaluate what may be needed next.
+    """
+
+    on_failure: OnFailure
+    retries: int = 0
+    ahead: bool = True
+
+
+@dataclass(eq=False)
+class Run:
+    """One search under way.
+
+    Attributes
+    ----------
+    index : int
+        Which search of the study it is.
+    search : Search
+    budget : Budget
+    watch : Watch
+    status : Status
+    """
+
+    index: int
+    search: Search
+    budget: Budget
+    watch: Watch
+    status: Status = Status.RUNNING
+    needed: dict[bytes, Planned] = field(default_factory=dict[bytes, Planned])
+
+
+@dataclass(frozen=True)
+class _Task:
+    run: Run
+    x: Array
+    key: bytes
+    attempt: int
+
+
+def drive_on(
+    pool: Pool,
+    search: Search,
+    budget: Budget,
+    policy: Policy,
+    observers: Observers,
+    log: Log | None = None,
+) -> Result:
+    """Run one search on `pool` to its end or that of `budget`.
+
+    Raises
+    ------
+    EvaluationError, ReturnValueError, ExecutorError, JournalError, KeyboardInterrupt
+        With ``result``, the search so far.
+    """
+    watch = Watch.begin(search, budget, observers)
+    run = Run(0, search, budget, watch)
+    deadline = watch.began + budget.maxtime
+
+    def body() -> Status:
+        for _ in schedule(pool, [run], policy, log or NoLog(), deadline):
+            pass
+        return run.status
+
+    return watched(search, watch, body)
+
+
+def schedule(
+    pool: Pool, runs: Iterable[Run], policy: Policy, log: Log, deadline: float = math.inf
+) -> Iterator[Run]:
+    """Drive searches on one pool, and yield each at its end.
+
+    A search is begun when workers have nothing to do for those under way.
+
+    Parameters
+    ----------
+    pool : Pool
+    runs : iterable of Run
+        Taken one at a time.
+    policy : Policy
+    log : Log
+    deadline : float
+        By ``time.perf_counter``; no evaluation begins later.
+    """
+    return _Scheduler(pool, iter(runs), policy, log, deadline).all()
+
+
+class _Scheduler:
+    def __init__(
+        self, pool: Pool, runs: Iterator[Run], policy: Policy, log: Log, deadline: float
+    ) -> None:
+        self._pool = pool
+        self._runs = runs
+        self._policy = policy
+        self._log = log
+        self._deadline = deadline
+        self._known = Known(log.recorded(), failures=policy.on_failure == "worst")
+        self._active: list[Run] = []
+        self._flight: dict[int, _Task] = {}
+        self._sent: set[tuple[int, bytes]] = set()  # what is in flight, by search and point
+        self._fresh: set[tuple[int, bytes]] = set()  # values of this call that wait to be used
+        self._tries: dict[tuple[int, bytes], int] = {}  # failed attempts of this call
+        self._number = count()
+        self._all_begun = False
+        self._typical = 0.0  # seconds of an evaluation
+        self._planned_at = -math.inf
+
+    def all(self) -> Iterator[Run]:
+        """Yield the runs as they end."""
+        moved = True
+        while True:
+            yield from self._send_needed()
+            yield from self._begin()
+            if not self._active and self._all_begun:
+                return
+            pause = self._look_ahead(moved)
+            touched = self._receive(self._pool.wait(pause))
+            moved = bool(touched)
+            for run in touched:
+                if self._go_on(run):
+                    yield run
+            for run in self._active:
+                run.watch.look(run.search, len(self._flight))
+
+    # Sending
+
+    @property
+    def _free(self) -> int:
+        return self._pool.workers - len(self._flight)
+
+    def _send_needed(self) -> Iterator[Run]:
+        """Send what is needed now; yield the runs for which it is too late."""
+        for run in list(self._active):
+            if self._late(run):
+                yield run
+            else:
+                self._send(run, run.needed)
+
+    def _begin(self) -> Iterator[Run]:
+        """Begin searches while there are workers for them; yield those that end at once."""
+        while self._free > 0 and not self._all_begun:
+            run = next(self._runs, None)
+            if run is None:
+                self._all_begun = True
+                return
+            self._active.append(run)
+            if self._go_on(run) or self._late(run):
+                yield run
+            else:
+                self._send(run, run.needed)
+
+    def _late(self, run: Run) -> bool:
+        """End a run if it is too late to begin what it needs; return whether it was."""
+        first = next(iter(run.needed))
+        late = time.perf_counter() >= self._deadline
+        if late and run.search.nfev and (run.index, first) not in self._sent:
+            self._end(run, Status.MAXTIME)
+            return True
+        return False
+
+    def _send(self, run: Run, points: dict[bytes, Planned]) -> None:
+        for key, planned in points.items():
+            if self._free <= 0:
+                return
+            place = (run.index, key)
+            if place in self._sent:
+                continue
+            tried = self._known.attempts(run.index, key) + self._tries.get(place, 0)
+            task = next(self._number)
+            self._pool.submit(task, planned.x)
+            self._flight[task] = _Task(run, planned.x, key, tried + 1)
+            self._sent.add(place)
+
+    def _look_ahead(self, moved: bool) -> float | None:
+        """Send what may be needed next; return how long to wait at most before doing so again.
+
+        A worker whose guess comes in just before the value that is waited for had better wait too:
+        the next guesses will be better ones.
+        """
+        pause = SECONDS if any(run.watch.monitor for run in self._active) else None
+        if not self._policy.ahead or self._pool.workers == 1:
+            return pause
+        now = time.perf_counter()
+        early = self._planned_at + self._typical / 2 - now
+        if now >= self._deadline:
+            return pause
+        if not moved and early > 0.0:
+            return min(early, pause or math.inf) if self._free else pause
+        self._planned_at = now
+        if self._free <= 0 and self._typical < WORTH_ENDING:
+            return pause
+        plans = [(run, self._plan(run, self._pool.workers)) for run in self._active]
+        self._end_useless(plans)
+        guesses = sorted(
+            ((p.share, run.index, key) for run, points in plans for key, p in points.items()),
+            key=lambda guess: -guess[0],
+        )
+        by_index = {run.index: (run, points) for run, points in plans}
+        for _, index, key in guesses:
+            run, points = by_index[index]
+            self._send(run, {key: points[key]})
+        return pause
+
+    def _plan(self, run: Run, points: int, least: float = 0.0) -> dict[bytes, Planned]:
+        left = run.budget.maxfev - run.search.nfev
+        return plan(run.search, self._known.of(run.index), points, left, least)
+
+    def _end_useless(self, plans: list[tuple[Run, dict[bytes, Planned]]]) -> None:
+        """End long evaluations that nobody plans with any more, where others wait for workers."""
+        if self._typical < WORTH_ENDING:
+            return
+        planned = {(run.index, key) for run, points in plans for key in points}
+        lacking = len(planned - self._sent) - self._free
+        for number, task in list(self._flight.items()):
+            place = (task.run.index, task.key)
+            if lacking > 0 and place not in planned and self._pool.cancel(number):
+                self._forget(number)
+                lacking -= 1
+
+    # Receiving
+
+    def _receive(self, finished: list[tuple[int, Outcome]]) -> list[Run]:
+        """Record what has come in; return the runs that have got a value or a final failure."""
+        records: list[Evaluation] = []
+        for number, outcome in finished:
+            task = self._flight[number]
+            tries = self._tries.get((task.run.index, task.key), 0) + 1
+            final = (
+                outcome.failure is None
+                or outcome.failure.kind == "return value"
+                or tries > self._policy.retries
+            )
+            records.append(Evaluation(task.run.index, task.x, outcome, task.attempt, final))
+            difference = outcome.seconds - self._typical
+            self._typical += MEMORY * difference if self._typical else difference
+        if records:
+            self._log.append(records)
+        touched: dict[int, Run] = {}
+        for (number, outcome), record in zip(finished, records, strict=True):
+            task = self._forget(number)
+            run, place = task.run, (task.run.index, task.key)
+            run.watch.nahead += 1
+            if not record.final:
+                self._tries[place] = self._tries.get(place, 0) + 1
+            elif run.status is Status.RUNNING:
+                self._tries.pop(place, None)
+                self._known.put(*place, outcome.value, outcome.failure)
+                self._fresh.add(place)
+                touched[run.index] = run
+        return list(touched.values())
+
+    def _forget(self, number: int) -> _Task:
+        task = self._flight.pop(number)
+        self._sent.discard((task.run.index, task.key))
+        return task
+
+    # Going on
+
+    def _go_on(self, run: Run) -> bool:
+        """Tell a search what is known for it; return whether it has ended."""
+        search, budget, watch = run.search, run.budget, run.watch
+        while True:
+            status = ended(search, budget, False)
+            if status is not None:
+                self._end(run, status)
+                return True
+            x = search.stage.x
+            key = x.tobytes()
+            known = self._known.take(run.index, key)
+            if known is None:
+                run.needed = self._plan(run, self._pool.workers, least=1.0)
+                return False
+            value, failure = known
+            if self._fresh and (run.index, key) in self._fresh:
+                self._fresh.discard((run.index, key))
+                watch.nahead -= 1
+            if watch.recorder:
+                points, values = watch.recorder.room(search.nfev)
+                points[0], values[0] = x, value
+            nit = search.nit
+            if failure is not None:
+                if self._failed(run, x, failure):
+                    self._end(run, Status.OBJECTIVE_FAILED)
+                    return True
+            else:
+                search.stage.tell(value)
+                search.advance()
+            if watch.observers.callback and search.nit > nit and watch.iterated(search):
+                self._end(run, Status.CALLBACK)
+                return True
+
+    def _failed(self, run: Run, x: Array, failure: Failure) -> bool:
+        restored = run.watch.observers.restore(x)
+        if failure.kind == "return value":
+            error = ReturnValueError(failure.message)
+            error.x = restored
+            raise error
+        cause = failure.error
+        if cause is None and failure.details:
+            cause = RuntimeError(f"{failure.message}\n{failure.details}")
+        raised = failure.kind == "exception"
+        what = f"the objective raised {failure.message}" if raised else failure.message
+        return failed(run.search, self._policy.on_failure, restored, what, cause)
+
+    def _end(self, run: Run, status: Status) -> None:
+        run.status = status
+        self._active.remove(run)
+        self._known.forget(run.index)
+        if self._typical >= WORTH_ENDING:
+            for number, task in list(self._flight.items()):
+                if task.run is run and self._pool.cancel(number):
+                    self._forget(number)
