@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 import nelder.core.bounds
+import nelder.core.k_worst
 import nelder.core.machine
 from tests.uncompiled import installed, is_compiled, uncompiled
 
@@ -21,7 +22,8 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def compiled_core():
     """The core as an extension; skips where there was no compiler."""
-    if not (is_compiled(nelder.core.machine) and is_compiled(nelder.core.bounds)):
+    modules = nelder.core.machine, nelder.core.bounds, nelder.core.k_worst
+    if not all(map(is_compiled, modules)):
         pytest.skip("this install is uncompiled")
     return installed()
 
@@ -34,5 +36,5 @@ def uncompiled_core():
 
 @pytest.fixture(scope="session", params=["compiled", "uncompiled"])
 def core(request):
-    """The core in either flavour, with its Machine, Points and Box."""
+    """The core in either flavour, with its Machine, KWorstMachine, Points and Box."""
     return request.getfixturevalue(f"{request.param}_core")

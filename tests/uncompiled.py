@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 from unittest import mock
 
 import nelder.core.bounds
+import nelder.core.k_worst
 import nelder.core.machine
 
 
@@ -15,16 +16,23 @@ def is_compiled(module: ModuleType) -> bool:
     return not str(module.__file__).endswith(".py")
 
 
-def flavour(name: str, bounds: ModuleType, machine: ModuleType) -> SimpleNamespace:
+def flavour(
+    name: str, bounds: ModuleType, machine: ModuleType, k_worst: ModuleType
+) -> SimpleNamespace:
     """Gather what the tests take from a core."""
     return SimpleNamespace(
-        name=name, Machine=machine.Machine, Points=machine.Points, Box=bounds.Box, module=machine
+        name=name,
+        Machine=machine.Machine,
+        KWorstMachine=k_worst.KWorstMachine,
+        Points=machine.Points,
+        Box=bounds.Box,
+        module=machine,
     )
 
 
 def installed() -> SimpleNamespace:
     """Return the core as it is installed, compiled or not."""
-    return flavour("compiled", nelder.core.bounds, nelder.core.machine)
+    return flavour("compiled", nelder.core.bounds, nelder.core.machine, nelder.core.k_worst)
 
 
 def uncompiled(cython: bool = True) -> SimpleNamespace:
@@ -34,7 +42,9 @@ def uncompiled(cython: bool = True) -> SimpleNamespace:
         bounds = _load(nelder.core.bounds)
         with mock.patch.dict(sys.modules, {"nelder.core.bounds": bounds}):
             machine = _load(nelder.core.machine)
-    return flavour("uncompiled", bounds, machine)
+            with mock.patch.dict(sys.modules, {"nelder.core.machine": machine}):
+                k_worst = _load(nelder.core.k_worst)
+    return flavour("uncompiled", bounds, machine, k_worst)
 
 
 def _load(module: ModuleType) -> ModuleType:

@@ -7,6 +7,7 @@ True
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nelder.core.coefficients import Adaptive, Balanced, Coefficients, Standard
@@ -30,12 +31,16 @@ from nelder.errors import (
     ReturnValueError,
 )
 from nelder.evaluate.native import NativeObjective
+from nelder.minima import Minimum, MultistartResult
 from nelder.minimize import minimize
+from nelder.multistart import multistart
 from nelder.optimizer import Optimizer
-from nelder.result import History, IntermediateResult, Result, Simplex, Status
+from nelder.result import History, IntermediateResult, Progress, Result, Simplex, Status
+from nelder.search.k_worst import KWorst
 from nelder.search.nelder_mead import NelderMead
 
 if TYPE_CHECKING:
+    from nelder.journal.reading import load
     from nelder.scipy import scipy_method
 
 __all__ = [
@@ -54,11 +59,15 @@ __all__ = [
     "JournalError",
     "JournalLockedError",
     "JournalMismatchError",
+    "KWorst",
+    "Minimum",
     "MissingExtraError",
+    "MultistartResult",
     "NativeObjective",
     "NelderError",
     "NelderMead",
     "Optimizer",
+    "Progress",
     "RegularSimplex",
     "Result",
     "ReturnValueError",
@@ -69,17 +78,24 @@ __all__ = [
     "StepSimplex",
     "Tolerance",
     "__version__",
+    "load",
     "minimize",
+    "multistart",
     "scipy_method",
 ]
 
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    """Import what needs an optional package only when it is used."""
-    if name == "scipy_method":
-        from nelder.scipy import scipy_method
+# What not everybody uses, or what needs an optional package, is imported when it is used.
+_LAZY = {"load": "nelder.journal.reading", "scipy_method": "nelder.scipy"}
 
-        return scipy_method
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'nelder' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Evaluation", "Failure", "FailureKind", "Outcome"]
+__all__ = ["Evaluation", "Failure", "FailureKind", "Outcome", "Recorded"]
 
 FailureKind = Literal["exception", "return value", "timeout", "died", "exit code", "output"]
 
@@ -80,5 +80,29 @@ class Evaluation(NamedTuple):
     search: int
     x: NDArray[np.float64]
     outcome: Outcome
+    attempt: int
+    final: bool
+
+
+class Recorded(NamedTuple):
+    """What a search needs of an evaluation that was recorded.
+
+    Attributes
+    ----------
+    search : int
+    x : bytes
+        The point, as float64.
+    value : float
+    failure : Failure or None
+    attempt : int
+        From 1.
+    final : bool
+        Whether it is a value, or a failure that was not to be tried again.
+    """
+
+    search: int
+    x: bytes
+    value: float
+    failure: Failure | None
     attempt: int
     final: bool

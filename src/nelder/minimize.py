@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nelder.drive.callback import read_callback
 from nelder.drive.loop import Observers, drive
 from nelder.drive.progress import read_progress
+from nelder.drive.schedule import drive_on
 from nelder.evaluate.objective import read_objective
-from nelder.options import Budget, OnFailure, check_on_failure
+from nelder.means import Means
+from nelder.options import Budget, OnFailure
 from nelder.parameters import Parameters
-from nelder.result import Result
+from nelder.result import Progress, Result
 from nelder.search.nelder_mead import NelderMead, check_method
+
+if TYPE_CHECKING:
+    import os
+    from concurrent.futures import Executor
 
 __all__ = ["minimize"]
 
@@ -31,9 +37,14 @@ def minimize(
     maxtime: float | None = None,
     target: float | None = None,
     callback: Callable[..., Any] | None = None,
-    progress: bool = False,
+    progress: bool | Callable[[Progress], object] = False,
     history: bool = False,
     on_failure: OnFailure = "raise",
+    retries: int = 0,
+    timeout: float | None = None,
+    workers: int | Executor | tuple[Executor, int] | None = None,
+    vectorized: bool = False,
+    journal: str | os.PathLike[str] | tuple[str | os.PathLike[str], str] | None = None,
 ) -> Result:
     """Minimise a function of several variables without derivatives.
 
@@ -68,13 +79,31 @@ def minimize(
         Called once per iteration, as ``callback(intermediate_result)`` where that is the name of
         its only parameter (an `IntermediateResult`), else as ``callback(xk)``. `StopIteration` ends
         the search with its result.
-    progress : bool, default False
-        Whether to show a progress line (needs ``nelder[progress]``).
+    progress : bool or callable, default False
+        Whether to show a progress line (needs ``nelder[progress]``), or what to call about ten
+        times a second, and at the end, with a `Progress`.
     history : bool, default False
         Whether to keep every evaluated point and value in ``result.history``.
     on_failure : {"raise", "worst", "stop"}, default "raise"
-        When `fun` raises an exception: raise `EvaluationError` from it, rank the point worst and go
-        on, or end the search with its result.
+        When `fun` raises an exception, takes too long, or takes its worker with it: raise
+        `EvaluationError`, rank the point worst and go on, or end the search with its result.
+    retries : int, default 0
+        How often a failed evaluation is made again before it counts as one.
+    timeout : float, optional
+        Seconds that one evaluation may take. It is made in a process of its own, which is ended.
+    workers : int, Executor or (Executor, int), optional
+        Evaluate on so many processes (needs ``nelder[parallel]``), or on any
+        `concurrent.futures.Executor`: threads, loky, dask, MPI; with the number of its workers
+        where it does not tell. What is sent to other processes has to be picklable, by cloudpickle.
+        Workers that have nothing to do evaluate what may be needed next, so the number of workers
+        does not show in the result. A native objective runs in threads.
+    vectorized : bool, default False
+        Whether `fun` takes points (m, n) and returns their values (m,). A call gets all that can be
+        evaluated at the same time; with ``workers=m`` up to m points, some of which may turn out
+        not to be needed.
+    journal : path, or (path, name of the study), optional
+        A file in which every evaluation is recorded before its value is used. The same call again
+        goes on where the last one ended, however it did.
 
     Returns
     -------
@@ -86,7 +115,13 @@ def minimize(
     InvalidArgumentError
         Before the first evaluation: an argument is not what is expected. A `ValueError`.
     EvaluationError
-        `fun` raised. ``error.x`` is the point, ``error.result`` the search so far.
+        `fun` raised, or there was no value for another reason. ``error.x`` is the point,
+        ``error.result`` the search so far.
+    ExecutorError
+        The executor broke. ``error.result`` is the search so far.
+    JournalError
+        The journal cannot be read or written (`JournalError`), is open in another process
+        (`JournalLockedError`), or belongs to something else (`JournalMismatchError`).
     ReturnValueError
         `fun` returned something that is not a real scalar. An `EvaluationError` and a `TypeError`.
     KeyboardInterrupt
@@ -112,11 +147,11 @@ def minimize(
     """
     method = check_method(method)
     parameters = Parameters.read(x0, bounds)
-    evaluator = read_objective(fun, args, parameters.restore if parameters.structured else None)
+    objective = read_objective(fun, args, parameters.restore if parameters.structured else None)
     box = parameters.box(method.clips)
     n = len(parameters.x0) if box is None else box.n
     budget = Budget(maxfev, maxiter, maxtime, target, n)
-    failure = check_on_failure(on_failure)
+    means = Means.read(workers, vectorized, timeout, retries, on_failure, journal)
     observers = Observers(
         parameters.restore,
         parameters.names,
@@ -124,4 +159,20 @@ def minimize(
         read_progress(progress),
         bool(history),
     )
-    return drive(method.start(parameters.x0, box), evaluator, budget, failure, observers)
+    if means.here:
+        search = method.start(parameters.x0, box)
+        return drive(search, objective, budget, means.policy.on_failure, observers)
+    with means.pool(objective) as pool:
+        method = method.for_workers(pool.workers)
+        problem = {
+            "objective": fun,
+            "args": args,
+            "x0": parameters.x0,
+            "lower": parameters.lower,
+            "upper": parameters.upper,
+            "names": parameters.names,
+            "method": method,
+        }
+        with means.log(problem) as log:
+            search = method.start(parameters.x0, box)
+            return drive_on(pool, search, budget, means.policy, observers, log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,16 @@ import numpy as np
 
 from nelder.errors import InvalidArgumentError
 
-__all__ = ["Budget", "OnFailure", "check_on_failure", "check_reals", "is_real", "is_whole"]
+__all__ = [
+    "Budget",
+    "OnFailure",
+    "check_on_failure",
+    "check_reals",
+    "check_retries",
+    "check_seconds",
+    "is_real",
+    "is_whole",
+]
 
 OnFailure = Literal["raise", "worst", "stop"]
 
@@ -60,6 +70,20 @@ def check_on_failure(value: object) -> OnFailure:
     raise InvalidArgumentError(f"on_failure={value!r}: expected one of {get_args(OnFailure)}")
 
 
+def check_seconds(name: str, value: object) -> float | None:
+    """Return a time in seconds, or None for no limit; else raise InvalidArgumentError."""
+    if value is None or (is_real(value) and value > 0.0):
+        return None if value is None or value == math.inf else float(value)
+    raise InvalidArgumentError(f"{name}={value!r}: expected a number of seconds above 0")
+
+
+def check_retries(value: object) -> int:
+    """Return how often to try again, or raise InvalidArgumentError."""
+    if is_whole(value) and value >= 0:
+        return int(value)
+    raise InvalidArgumentError(f"retries={value!r}: expected a whole number, 0 or above")
+
+
 @dataclass(frozen=True)
 class Budget:
     """What a search may spend; exact, the first simplex included.
@@ -93,12 +117,17 @@ class Budget:
     ) -> None:
         if maxfev is None:
             maxfev = 1000 * (n + 1)
-        if maxtime is not None and not (is_real(maxtime) and float(maxtime) > 0.0):  # type: ignore[arg-type]
-            raise InvalidArgumentError(f"maxtime={maxtime!r}: expected a number of seconds above 0")
+        seconds = check_seconds("maxtime", maxtime)
         if target is not None and not is_real(target):
             raise InvalidArgumentError(f"target={target!r}: expected a real number")
         put = object.__setattr__
         put(self, "maxfev", _whole("maxfev", maxfev, 1))
         put(self, "maxiter", _whole("maxiter", maxiter, 0))
-        put(self, "maxtime", math.inf if maxtime is None else float(maxtime))  # type: ignore[arg-type]
+        put(self, "maxtime", math.inf if seconds is None else seconds)
         put(self, "target", -math.inf if target is None else float(target))  # type: ignore[arg-type]
+
+    def within(self, seconds: float) -> Budget:
+        """Return this budget with so many seconds at most."""
+        shorter = copy.copy(self)
+        object.__setattr__(shorter, "maxtime", min(seconds, self.maxtime))
+        return shorter

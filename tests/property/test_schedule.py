@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nelder
-from nelder.drive.known import Recorded
 from nelder.drive.loop import Observers
 from nelder.drive.schedule import Policy, drive_on
-from nelder.evaluation import Failure, Outcome
+from nelder.evaluation import Failure, Outcome, Recorded
 from nelder.options import Budget
 
 HOW = settings(max_examples=60, deadline=None)

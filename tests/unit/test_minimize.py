@@ -1370,7 +1370,7 @@ def test_coefficients_may_be_a_callable_of_n():
 
 
 def test_public_names():
-    assert set(nelder.__all__) <= set(dir(nelder)) | {"scipy_method"}
+    assert set(nelder.__all__) <= set(dir(nelder))
     assert all(hasattr(nelder, name) for name in nelder.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         _ = nelder.nothing

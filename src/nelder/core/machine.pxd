@@ -98,18 +98,17 @@ cdef class Machine(Stage):
     cdef readonly object coefficients, test
     cdef readonly Box box
     cdef int _phase, _end, _rule
-    cdef double _reflection, _expansion, _contraction, _shrinkage, _xatol, _fatol, _ulps, _per_n, _far
+    cdef double _reflection, _expansion, _contraction, _shrinkage, _xatol, _fatol, _ulps, _per_kept, _far
     cdef bint _equal_outside, _equal_inside, _huge
     cdef double[::1] _z, _sum, _centroid
     cdef Py_ssize_t[::1] _order, _queue
-    cdef Py_ssize_t _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis
+    cdef Py_ssize_t _kept, _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis
 
     cdef void _take(self, double f) noexcept nogil
     @cython.final
     cdef void _take_queued(self, double f) noexcept nogil
     @cython.final
     cdef void _place(self, Py_ssize_t row) noexcept nogil
-    @cython.final
     cdef void _reflect(self) noexcept nogil
     @cython.final
     cdef void _try(self, int phase, double factor) noexcept nogil
@@ -139,5 +138,4 @@ cdef class Machine(Stage):
     cdef bint _apart(self, Py_ssize_t rank, Py_ssize_t axis, double xatol) noexcept nogil
     @cython.final
     cdef double _standard_error(self) noexcept nogil
-    @cython.final
     cdef Py_ssize_t _best_row(self) noexcept nogil

@@ -424,6 +424,7 @@ class Machine(Stage):
 
     if not cython.compiled:
         n: int
+        _kept: int
         _order: memoryview[int]
 
     def __init__(
@@ -664,10 +665,7 @@ class Machine(Stage):
             The shares are how often a move was met on the Moré-Garbow-Hillstrom problems. None
             where what follows depends on more than one value: in the first simplex and a shrink.
         """
-        best: cython.double = self._f[self._order[0]]
-        second: cython.double = self._f[self._order[self.n - 1]]
-        worst: cython.double = self._f[self._order[self.n]]
-        r: cython.double = self._f[self._r]
+        best, second, worst, r = self._compared()
         kinds: list[tuple[float, float, bool]] = []  # value, share, whether there is such a value
         if self._phase == REFLECT:
             kinds = [
@@ -688,6 +686,11 @@ class Machine(Stage):
                 (refused, 0.01, True),  # shrink
             ]
         return [(value, share) for value, share, there in kinds if there]
+
+    def _compared(self) -> tuple[float, float, float, float]:
+        """Return what values are compared with: those of best, second worst, worst, reflection."""
+        order, f = self._order, self._f
+        return f[order[0]], f[order[self.n - 1]], f[order[self.n]], f[self._r]
 
     # The decisions
 
@@ -863,7 +866,7 @@ class Machine(Stage):
         self._stale = 0
         self._sum_kept()
         self._huge = False
-        for i in range(self._z.shape[0]):
+        for i in range(len(self._z)):
             if fabs(self._z[i]) >= HUGE:
                 self._huge = True
 

@@ -1,7 +1,8 @@
 """Initial simplexes.
 
 A builder is any callable ``builder(x0, lower, upper) -> (n+1, n)``: the start and its bounds (each
-(n,), infinite where there is none) in, the vertices out, the first of them x0.
+(n,), infinite where there is none) in, the vertices out, the first of them x0. Those here also take
+many starts (..., n) at once.
 """
 
 from __future__ import annotations
@@ -41,37 +42,36 @@ def _finite(builder: object, *names: str) -> None:
 def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
     """Return the simplex x0, x0 + steps[i]·e_i; a step that leaves the bounds turns round.
 
-    A step that fits on neither side goes to the farther bound.
+    A step that fits on neither side goes to the farther bound. One that rounding would take away is
+    a few units of it.
 
     Parameters
     ----------
-    x0, steps, lower, upper : ndarray of shape (n,)
+    x0, steps : ndarray of shape (..., n)
+    lower, upper : ndarray of shape (n,)
 
     Returns
     -------
-    ndarray of shape (n + 1, n)
+    ndarray of shape (..., n + 1, n)
     """
-    coordinates = zip(x0.tolist(), steps.tolist(), lower.tolist(), upper.tolist(), strict=True)
-    return _axes(x0, [_end_of_step(x, step, low, high) for x, step, low, high in coordinates])
+    with np.errstate(over="ignore"):
+        least = 4.0 * np.spacing(np.abs(x0))
+        steps = np.where(np.abs(steps) < least, np.copysign(least, steps), steps)
+        ahead, back = x0 + steps, x0 - steps
+        fits = (lower <= ahead) & (ahead <= upper) & np.isfinite(ahead)
+        if fits.all():
+            return _axes(x0, ahead)
+        farther = np.where(upper - x0 >= x0 - lower, upper, lower)
+    back = np.where((lower <= back) & (back <= upper), back, farther)
+    return _axes(x0, np.where(fits, ahead, back))
 
 
-def _end_of_step(x: float, step: float, low: float, high: float) -> float:
-    least = 4.0 * math.ulp(x)  # what rounding does not take away
-    if abs(step) < least:
-        step = math.copysign(least, step)
-    if low <= x + step <= high and math.isfinite(x + step):
-        return x + step
-    if low <= x - step <= high:
-        return x - step
-    return high if high - x >= x - low else low
-
-
-def _axes(x0: Array, ends: Array | list[float]) -> Array:
+def _axes(x0: Array, ends: Array) -> Array:
     """Return x0 and, for each i, x0 with its coordinate i replaced by ends[i]."""
-    n = len(x0)
-    simplex = np.empty((n + 1, n))
-    simplex[:] = x0
-    simplex.reshape(-1)[n :: n + 1] = ends
+    n = x0.shape[-1]
+    simplex = np.empty((*x0.shape[:-1], n + 1, n))
+    simplex[:] = x0[..., None, :]
+    simplex.reshape(*x0.shape[:-1], -1)[..., n :: n + 1] = ends
     return simplex
 
 
@@ -101,15 +101,11 @@ class AxisSimplex:
         _positive(self, "relative", "absolute")
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
-        """Return the simplex (n+1, n) at `x0` (n,)."""
-        coordinates = zip(x0.tolist(), lower.tolist(), upper.tolist(), strict=True)
-        steps = [
-            0.25 * high - 0.25 * low
-            if math.isfinite(low) and math.isfinite(high)
-            else self.relative * abs(x) or self.absolute
-            for x, low, high in coordinates
-        ]
-        return axis_steps(x0, np.array(steps), lower, upper)
+        """Return the simplex (..., n+1, n) at `x0` (..., n)."""
+        relative = self.relative * np.abs(x0)
+        steps = np.where(relative == 0.0, self.absolute, relative)
+        quarter = 0.25 * upper - 0.25 * lower
+        return axis_steps(x0, np.where(quarter < math.inf, quarter, steps), lower, upper)
 
 
 @dataclass(frozen=True)
@@ -129,7 +125,7 @@ class AffineSimplex:
         _finite(self, "a", "b")
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
-        """Return the simplex (n+1, n) at `x0` (n,)."""
+        """Return the simplex (..., n+1, n) at `x0` (..., n)."""
         return _axes(x0, (1.0 + self.b) * x0 + self.a)
 
 
@@ -150,7 +146,7 @@ class FminsearchSimplex:
         _finite(self, "a", "b")
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
-        """Return the simplex (n+1, n) at `x0` (n,)."""
+        """Return the simplex (..., n+1, n) at `x0` (..., n)."""
         return _axes(x0, np.where(x0 == 0.0, self.a, (1.0 + self.b) * x0))
 
 
@@ -182,11 +178,11 @@ class StepSimplex:
         object.__setattr__(self, "steps", tuple(steps.tolist()) if steps.ndim else float(steps))
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
-        """Return the simplex (n+1, n) at `x0` (n,)."""
+        """Return the simplex (..., n+1, n) at `x0` (..., n)."""
         steps = np.asarray(self.steps, dtype=np.float64)
-        if steps.ndim and len(steps) != len(x0):
+        if steps.ndim and len(steps) != x0.shape[-1]:
             raise InvalidArgumentError(
-                f"steps has {len(steps)} entries: expected {len(x0)}, one for each coordinate"
+                f"steps has {len(steps)} entries: expected {x0.shape[-1]}, one for each coordinate"
             )
         return axis_steps(x0, np.broadcast_to(steps, x0.shape), lower, upper)
 
@@ -212,9 +208,9 @@ class RegularSimplex:
         _positive(self, "edge")
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
-        """Return the simplex (n+1, n) at `x0` (n,)."""
-        n = len(x0)
+        """Return the simplex (..., n+1, n) at `x0` (..., n)."""
+        n = x0.shape[-1]
         q = (math.sqrt(n + 1.0) - 1.0) / (n * math.sqrt(2.0))
-        simplex = np.tile(x0, (n + 1, 1))
-        simplex[1:] += self.edge * (q + np.eye(n) / math.sqrt(2.0))
+        simplex = np.repeat(x0[..., None, :], n + 1, axis=-2)
+        simplex[..., 1:, :] += self.edge * (q + np.eye(n) / math.sqrt(2.0))
         return simplex

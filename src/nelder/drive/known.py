@@ -5,35 +5,10 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from nelder.evaluation import Failure
+from nelder.evaluation import Failure, Recorded
 
-__all__ = ["Known", "Recorded"]
-
-
-class Recorded(NamedTuple):
-    """What is needed of an evaluation that was recorded.
-
-    Attributes
-    ----------
-    search : int
-    x : bytes
-        The point, as float64.
-    value : float
-    failure : Failure or None
-    attempt : int
-        From 1.
-    final : bool
-        Whether it is a value, or a failure that was not to be tried again.
-    """
-
-    search: int
-    x: bytes
-    value: float
-    failure: Failure | None
-    attempt: int
-    final: bool
+__all__ = ["Known"]
 
 
 class Known:

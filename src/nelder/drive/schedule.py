@@ -17,11 +17,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.drive.known import Known, Recorded
+from nelder.drive.known import Known
 from nelder.drive.loop import Observers, Watch, ended, failed, watched
 from nelder.drive.progress import SECONDS
 from nelder.errors import ReturnValueError
-from nelder.evaluation import Evaluation, Failure, Outcome
+from nelder.evaluation import Evaluation, Failure, Outcome, Recorded
 from nelder.options import Budget, OnFailure
 from nelder.result import Result, Status
 from nelder.search.ahead import Planned, plan

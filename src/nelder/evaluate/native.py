@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nelder.core.leg import Leg
 from nelder.core.machine import Stage
@@ -16,6 +17,7 @@ from nelder.options import is_whole
 __all__ = ["NativeObjective", "native_objective"]
 
 _SIGNATURE = "double f(int64_t n, const double *x, void *data)"
+_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
 
 class NativeObjective:
@@ -37,14 +39,23 @@ class NativeObjective:
     """
 
     chunked = True
+    runs_in_threads = True
 
     def __init__(self, address: Any, data: Any = None) -> None:
         self.address = _address_of_function(getattr(address, "address", address))
         self.data = _address_of_data(data)
+        self._function = _FUNCTION(self.address)
         self.alive: object = (address, data)  # what must not be collected before this is
 
     def __repr__(self) -> str:
         return f"NativeObjective({self.address:#x})"
+
+    def __call__(self, x: NDArray[np.float64]) -> float:
+        """Return the value at x (n,), C-contiguous; called without the GIL."""
+        return self._function(len(x), cast("Any", x).ctypes.data, self.data)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a NativeObjective is an address, which means nothing to another process")
 
     def run(self, stage: Stage, leg: Leg) -> None:
         """Fill `stage`; see `core.machine.Stage.run_native`."""

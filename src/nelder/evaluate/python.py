@@ -29,6 +29,23 @@ class PythonObjective:
     args: tuple[Any, ...] = ()
     chunked = False
 
+    def __call__(self, x: NDArray[np.float64]) -> Any:
+        """Return what `fun` returns."""
+        return self.fun(x, *self.args)
+
+    def __repr__(self) -> str:
+        return repr(self.fun)
+
+    @property
+    def runs_in_threads(self) -> bool:
+        """Whether `fun` says that it leaves the GIL to others while it works."""
+        return bool(getattr(self.fun, "runs_in_threads", False))
+
+    def stop(self) -> None:
+        """End what runs in threads, where `fun` can."""
+        if self.runs_in_threads and hasattr(self.fun, "stop"):
+            self.fun.stop()  # type: ignore[attr-defined]
+
     def run(self, stage: Stage, leg: Leg) -> None:
         """Fill `stage`; see `core.machine.Stage.run`."""
         stage.run(self.fun, self.args, *leg)

@@ -17,6 +17,7 @@ from nelder.core.convergence import (
     Test,
     Tolerance,
 )
+from nelder.core.machine import Machine
 from nelder.core.simplexes import (
     AffineSimplex,
     AxisSimplex,
@@ -140,6 +141,31 @@ class NelderMead:
         """Whether points are moved to the nearest bound."""
         return self.bounds_method == "clip"
 
+    def for_workers(self, workers: int) -> NelderMead:
+        """Return the method to be run by so many `workers`: this one, whose decisions stay."""
+        return self
+
+    def machine(self, simplex: Array, box: Box | None, points: Array | None) -> Machine:
+        """Return the machine that begins with `simplex`.
+
+        Parameters
+        ----------
+        simplex : ndarray of shape (n + 1, n)
+            In the coordinates the search moves in.
+        box : Box or None
+        points : ndarray of shape (n + 1, dim) or None
+            With a box: the vertices as the objective is to see them.
+        """
+        return Machine(
+            simplex,
+            self.coefficients_for(simplex.shape[1]),
+            self.test,
+            self.equal_outside,
+            self.equal_inside,
+            box,
+            points,
+        )
+
     def start(self, x0: Array, box: Box | None) -> Search:
         """Return a search from `x0` (dim,) in `box`."""
         return Search(self, x0, box)
@@ -239,4 +265,6 @@ def check_method(method: object) -> NelderMead:
     """Return `method`, or raise InvalidArgumentError where it is none."""
     if isinstance(method, NelderMead):
         return method
-    raise InvalidArgumentError(f"method={method!r}: expected nelder.NelderMead(...)")
+    raise InvalidArgumentError(
+        f"method={method!r}: expected nelder.NelderMead(...) or nelder.KWorst(...)"
+    )

@@ -26,11 +26,11 @@ ULPS = 4 * 2.220446049250313e-16
 
 def below(value: float) -> float:
     """Return what a probed value must undercut: `value`, less a few units of its rounding."""
-    return value - ULPS * abs(value) if math.isfinite(value) else value
+    return value - ULPS * abs(value) if abs(value) < math.inf else value
 
 
-def unseen(values: Array, best: float) -> NDArray[np.bool_]:
-    """Return which of `values` (m,) differ from `best` by little more than its rounding."""
+def unseen(values: Array, best: float | Array) -> NDArray[np.bool_]:
+    """Return which `values` differ from `best` by little more than its rounding."""
     return (values == best) | (np.abs(values - best) <= 16.0 * ULPS * abs(best))
 
 
@@ -83,14 +83,34 @@ def probe_points(
     points : ndarray of shape (m, dim), m <= 2n
     which : ndarray of int, shape (m,)
     """
-    points: list[Array] = []
-    which: list[int] = []
-    for i, (axis, radius) in enumerate(zip(axes.tolist(), radii.tolist(), strict=True)):
-        for signed in (radius, -radius):
-            moved = min(max(x[axis] + signed, lower[axis]), upper[axis])
-            if moved != x[axis] and math.isfinite(moved):
-                point = x.copy()
-                point[axis] = moved
-                points.append(point)
-                which.append(i)
-    return np.array(points).reshape(-1, len(x)), np.array(which, dtype=np.intp)
+    points, moved = beside(x, axes, radii, lower, upper)
+    return points[moved], np.nonzero(moved)[0]
+
+
+def beside(
+    x: Array, axes: NDArray[np.intp], radii: Array, lower: Array, upper: Array
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the points on both sides of `x` along each axis, and which are other than `x`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (..., dim)
+    lower, upper : ndarray of shape (dim,)
+    axes : ndarray of shape (n,)
+    radii : ndarray of shape (..., n)
+
+    Returns
+    -------
+    points : ndarray of shape (..., n, 2, dim)
+    moved : ndarray of bool, shape (..., n, 2)
+    """
+    n = len(axes)
+    at = x[..., axes, None]
+    with np.errstate(over="ignore"):
+        ends = at + np.stack([radii, -radii], axis=-1)
+    ends = np.minimum(np.maximum(ends, lower[axes, None]), upper[axes, None])
+    points = np.empty((*x.shape[:-1], n, 2, x.shape[-1]))
+    points[:] = x[..., None, None, :]
+    for i, axis in enumerate(axes.tolist()):
+        points[..., i, :, axis] = ends[..., i, :]
+    return points, (ends != at) & np.isfinite(ends)

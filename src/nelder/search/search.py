@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.core.convergence import Test
 from nelder.core.machine import Machine, Points, Stage
 from nelder.core.simplexes import axis_steps
 from nelder.result import Simplex, Status
@@ -81,14 +80,8 @@ class Search:
         self._steps = np.abs(simplex[1:] - simplex[0]).max(axis=0)
         # A restart within the tolerance would be called converged at once.
         self._least_step = 1e3 * method.test.xatol
-        self.stage = self._machine = Machine(
-            simplex if box is None else box.enter(simplex),
-            method.coefficients_for(len(self._free)),
-            Test("none") if self._rule else method.test,
-            method.equal_outside,
-            method.equal_inside,
-            box,
-            self._embedded(simplex),
+        self.stage = self._machine = method.machine(
+            simplex if box is None else box.enter(simplex), box, self._embedded(simplex)
         )
 
     # What an observer reads

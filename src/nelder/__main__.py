@@ -1,0 +1,7 @@
+"""``python -m nelder`` is ``nelder``."""
+
+import sys
+
+from nelder.cli import main
+
+sys.exit(main())

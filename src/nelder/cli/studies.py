@@ -1,0 +1,128 @@
+"""The file of a study: its name, and what stands in it besides the evaluations.
+
+A run's problem and options are recorded when its study is made, so that the file is all that
+resuming needs.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nelder.cli.problem import Options, Problem
+from nelder.errors import JournalError
+from nelder.journal.reading import LoadedJournal, load
+from nelder.journal.store import Journal
+from nelder.journal.study import Study
+
+__all__ = ["Recorded", "new_file", "of_run", "record", "recorded"]
+
+STUDY = "main"
+RUN = "nelder run"  # holds no evaluations
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a run was told.
+
+    Attributes
+    ----------
+    problem : Problem
+    options : Options
+    folder : str
+        Where programs run and files are found.
+    """
+
+    problem: Problem
+    options: Options
+    folder: str
+
+
+def new_file(problem: Problem, folder: str) -> str:
+    """Make an empty file for a study in the current directory; return its name."""
+    base = _base(problem, folder)
+    number = 1
+    while True:
+        name = f"{base}.db" if number == 1 else f"{base}-{number}.db"
+        try:
+            open(name, "x").close()
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise JournalError(f"cannot make {name} here: {error.strerror}") from error
+        else:
+            return name
+
+
+def _base(problem: Problem, folder: str) -> str:
+    """Return the name of the function, of the first argument that is a file, or of the program."""
+    if problem.function:
+        return problem.function.rpartition(":")[2]
+    files = {os.path.join(folder, name) for name in (*problem.templates, *problem.inputs)}
+    for argument in problem.program:
+        path = os.path.join(folder, argument)
+        if not os.path.isabs(argument) and (path in files or os.path.isfile(path)):
+            return os.path.splitext(os.path.basename(argument))[0]
+    return os.path.basename(problem.program[0])
+
+
+def record(path: str, run: Recorded) -> None:
+    """Record what a run was told, unless the file holds it already.
+
+    Raises
+    ------
+    JournalError
+        The file cannot be written, or is no journal.
+    """
+    if os.path.exists(path) and os.path.getsize(path) and _notes(load(path)) is not None:
+        return
+    notes = {
+        "problem": run.problem.as_notes(),
+        "options": asdict(run.options),
+        "folder": os.path.relpath(run.folder, os.path.dirname(os.path.abspath(path))),
+    }
+    Journal.open(path, RUN, notes).close()
+
+
+def recorded(path: str) -> tuple[Recorded | None, Study]:
+    """Return what the run was told, None where it was one of Python's, and its study.
+
+    Raises
+    ------
+    JournalError
+        The file cannot be read, or there is no such study in it.
+    """
+    journal = load(path)
+    notes = _notes(journal)
+    run = None
+    if notes is not None:
+        folder = os.path.join(os.path.dirname(os.path.abspath(path)), notes["folder"])
+        run = Recorded(
+            Problem.from_notes(notes["problem"]),
+            Options(**notes["options"]),
+            os.path.normpath(folder),
+        )
+    return run, of_run(journal)
+
+
+def of_run(journal: LoadedJournal) -> Study:
+    """Return the study with the evaluations.
+
+    Raises
+    ------
+    JournalError
+        There is none, or it is not clear which.
+    """
+    studies = [study for study in journal.studies if study.name != RUN]
+    if len(studies) == 1:
+        return studies[0]
+    names = ", ".join(study.name for study in studies) or "none yet"
+    raise JournalError(f"{journal.path}: expected one study, there are: {names}")
+
+
+def _notes(journal: LoadedJournal) -> dict[str, Any] | None:
+    for study in journal.studies:
+        if study.name == RUN:
+            return study.settings
+    return None

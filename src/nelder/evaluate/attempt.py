@@ -1,0 +1,112 @@
+"""One call of an objective: timed, its value a float, its exception a failure."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.core.real import as_real
+from nelder.errors import ReturnValueError
+from nelder.evaluation import Failure, FailureKind, Outcome
+
+__all__ = ["attempt", "failed", "failure_of", "one_line", "tail", "this_host", "this_worker"]
+
+LONGEST_MESSAGE = 500  # characters
+LONGEST_DETAILS = 10_000
+
+_KINDS = get_args(FailureKind)
+
+
+def attempt(fun: Callable[[NDArray[np.float64]], Any], x: NDArray[np.float64]) -> Outcome:
+    """Call ``fun(x)`` and return what became of it.
+
+    Parameters
+    ----------
+    fun : callable
+        An exception of its that has a `kind` among those of a `Failure`, and `details`, says
+        itself what failed.
+    x : ndarray of shape (dim,)
+        `fun` may keep or change it.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Ctrl-C is not the objective's failure. `SystemExit` is: it ends this attempt only.
+    """
+    began = time.time()
+    clock = time.perf_counter()
+    value, failure = float("nan"), None
+    try:
+        returned = fun(x)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        failure = failure_of(error)
+    else:
+        try:
+            value = as_real(returned)
+        except ReturnValueError as error:
+            failure = Failure("return value", one_line(str(error)), error=error)
+    return Outcome(value, failure, began, time.perf_counter() - clock, this_worker())
+
+
+def failed(failure: Failure, began: float, worker: str) -> Outcome:
+    """Return the outcome of an attempt that began then and has failed just now."""
+    return Outcome(float("nan"), failure, began, max(time.time() - began, 0.0), worker)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return what the objective raised as a failure; called where it was caught."""
+    told = error if isinstance(error, Exception) else None
+    kind: Any = getattr(error, "kind", None)
+    details = getattr(error, "details", None)
+    if isinstance(kind, str) and kind in _KINDS and isinstance(details, str):
+        return Failure(cast("FailureKind", kind), one_line(str(error)), tail(details), told)
+    frames = error.__traceback__
+    while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
+        frames = frames.tb_next
+    error = error.with_traceback(frames)
+    try:
+        message = repr(error)
+    except Exception:
+        message = f"{type(error).__name__} (its repr raises)"
+    details = "".join(traceback.format_exception(error))
+    return Failure("exception", one_line(message), tail(details), told)
+
+
+def _is_ours(module: str) -> bool:
+    """Whether a frame only leads to the objective."""
+    return module.startswith("nelder.evaluate.")
+
+
+def one_line(text: str) -> str:
+    """Return `text` as one line of bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]} ..."
+
+
+def tail(text: str) -> str:
+    """Return the end of `text`, where tracebacks and programs say what matters."""
+    return text if len(text) <= LONGEST_DETAILS else f"... {text[-LONGEST_DETAILS:]}"
+
+
+def this_worker() -> str:
+    """Return the name of this process, and of this thread unless it is the main one."""
+    thread = threading.current_thread()
+    name = f"{this_host()}:{os.getpid()}"
+    return name if thread is threading.main_thread() else f"{name}/{thread.name}"
+
+
+@functools.cache
+def this_host() -> str:
+    """Return the name of this machine."""
+    return socket.gethostname()

@@ -1,0 +1,134 @@
+"""Which pool evaluates an objective."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.errors import InvalidArgumentError, missing_extra
+from nelder.evaluate.batch import BatchPool
+from nelder.evaluate.executors import ExecutorPool, read_executor
+from nelder.evaluate.inline import InlinePool
+from nelder.evaluate.native import NativeObjective
+from nelder.evaluation import Outcome
+from nelder.options import is_whole
+
+__all__ = ["Objective", "Pool", "make_pool"]
+
+Objective = Callable[[NDArray[np.float64]], Any]
+
+UNLIMITED = sys.maxsize  # points of a call
+
+
+class Pool(Protocol):
+    """Workers, used by one thread."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks may be submitted at the same time."""
+        ...
+
+    def submit(self, task: int, x: NDArray[np.float64]) -> None:
+        """Begin to evaluate a point (dim,), which may be changed afterwards."""
+        ...
+
+    def wait(self, timeout: float | None) -> list[tuple[int, Outcome]]:
+        """Return what is finished, once anything is or `timeout` seconds are over.
+
+        Ctrl-C gets through at once.
+
+        Raises
+        ------
+        ExecutorError
+            Tasks are lost; those that are finished have been returned before.
+        """
+        ...
+
+    def cancel(self, task: int) -> bool:
+        """End a task; return whether it is gone, never reported, and its worker free.
+
+        False: it goes on, and will be reported as any other.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop what runs, and free what is not the caller's. May be called twice."""
+        ...
+
+
+def make_pool(fun: Objective, workers: Any, vectorized: bool, timeout: float | None) -> Pool:
+    """Return what evaluates `fun`.
+
+    ============================  ====================  =================================
+    workers                       objective             evaluated
+    ============================  ====================  =================================
+    None, without a timeout       any                   in the calling thread
+    None, with a timeout          any                   as with ``workers=1``
+    int                           any                   in processes of our own
+    int                           ``runs_in_threads``   in threads of our own
+    Executor or (Executor, int)   any                   there
+    None or int                   vectorised            in the calling thread, all at once
+    ============================  ====================  =================================
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x)`` of x (dim,) -> real scalar, or of X (m, dim) -> (m,). One whose attribute
+        `runs_in_threads` is true works without the GIL, and may have a `stop()` for Ctrl-C.
+    workers : int, Executor, tuple of Executor and int, or None
+    vectorized : bool
+        `workers` is the number of points per call then; None for no limit.
+    timeout : float or None
+        Seconds for one task.
+
+    Raises
+    ------
+    InvalidArgumentError
+        These do not fit together, or `fun` cannot be sent to the workers.
+    MissingExtraError
+        Packages are not installed.
+    """
+    if vectorized:
+        return _batches(fun, workers, timeout)
+    if workers is None and timeout is None:
+        return InlinePool(fun)
+    if workers is not None and not is_whole(workers):
+        executor, count = read_executor(workers)
+        return ExecutorPool(executor, fun, count, timeout)
+    count = 1 if workers is None else _count(workers)
+    if getattr(fun, "runs_in_threads", False):
+        threads = ThreadPoolExecutor(count, thread_name_prefix="nelder")
+        return ExecutorPool(threads, fun, count, timeout, owned=True)
+    try:
+        from nelder.evaluate.processes import ProcessPool
+    except ImportError as error:
+        feature = f"timeout={timeout!r}" if workers is None else f"workers={workers!r}"
+        raise missing_extra(feature, "parallel") from error
+    return ProcessPool(fun, count, timeout)
+
+
+def _batches(fun: Objective, workers: Any, timeout: float | None) -> BatchPool:
+    if timeout is not None:
+        raise InvalidArgumentError(
+            f"timeout={timeout!r}: expected none with vectorized=True, as nothing can end the call"
+        )
+    if workers is not None and not is_whole(workers):
+        raise InvalidArgumentError(
+            f"workers={workers!r}: expected the number of points per call with vectorized=True"
+        )
+    if isinstance(fun, NativeObjective):
+        raise InvalidArgumentError(
+            "vectorized=True: expected False with a native objective, which takes one point"
+        )
+    return BatchPool(fun, UNLIMITED if workers is None else _count(workers))
+
+
+def _count(workers: int) -> int:
+    if workers < 1:
+        raise InvalidArgumentError(f"workers={workers!r}: expected a whole number of 1 or more")
+    return int(workers)

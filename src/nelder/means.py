@@ -1,0 +1,109 @@
+"""With what a call evaluates: its workers, what it does about failures, where it records."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from nelder.evaluation import Failure, Recorded
+from nelder.drive.schedule import Log, Policy
+from nelder.errors import InvalidArgumentError
+from nelder.options import OnFailure, check_on_failure, check_retries, check_seconds, is_whole
+
+if TYPE_CHECKING:
+    from nelder.evaluate.pool import Objective
+    from nelder.evaluate.pool import Pool as ClosablePool
+
+__all__ = ["Means"]
+
+
+@dataclass(frozen=True)
+class Means:
+    """The arguments of `minimize` and `multistart` of these names, checked.
+
+    Attributes
+    ----------
+    workers : int, Executor, (Executor, int) or None
+    vectorized : bool
+    timeout : float or None
+    journal : path, (path, study) or None
+    policy : Policy
+        Of ``on_failure`` and ``retries``.
+    """
+
+    workers: Any
+    vectorized: bool
+    timeout: float | None
+    journal: Any
+    policy: Policy
+
+    @classmethod
+    def read(
+        cls,
+        workers: object,
+        vectorized: object,
+        timeout: object,
+        retries: object,
+        on_failure: object,
+        journal: object,
+    ) -> Means:
+        """Check a caller's arguments, but for workers and journal: who opens them checks them.
+
+        Raises
+        ------
+        InvalidArgumentError
+        """
+        if not isinstance(vectorized, bool):
+            raise InvalidArgumentError(f"vectorized={vectorized!r}: expected True or False")
+        failure: OnFailure = check_on_failure(on_failure)
+        # A vectorised objective of which nobody says how many points it takes gets no guesses.
+        policy = Policy(failure, check_retries(retries), not vectorized or workers is not None)
+        return cls(workers, vectorized, check_seconds("timeout", timeout), journal, policy)
+
+    @property
+    def here(self) -> bool:
+        """Whether every evaluation is a plain call in this thread."""
+        return (
+            self.workers is None
+            and self.timeout is None
+            and self.journal is None
+            and not self.vectorized
+            and not self.policy.retries
+        )
+
+    @property
+    def in_threads(self) -> bool:
+        """Whether whole searches may run in threads: there is nothing but a number of workers."""
+        return replace(self, workers=None).here and (
+            self.workers is None or (is_whole(self.workers) and self.workers > 0)
+        )
+
+    def pool(self, objective: Objective) -> AbstractContextManager[ClosablePool]:
+        """Return the workers, to be closed at the end."""
+        from nelder.evaluate.pool import make_pool
+
+        return closing(make_pool(objective, self.workers, self.vectorized, self.timeout))
+
+    def log(self, problem: dict[str, Any]) -> AbstractContextManager[Log | None]:
+        """Return where evaluations of `problem` are recorded, or None; to be closed at the end."""
+        if self.journal is None:
+            return nullcontext()
+        from nelder.journal.describe import describe
+        from nelder.journal.store import Journal
+
+        pair = isinstance(self.journal, tuple)
+        path, study = cast("tuple[Any, Any]", self.journal) if pair else (self.journal, "main")
+        journal = Journal.open(path, study, describe(problem))
+        return closing(_J(journal))
+
+
+class _J:
+    def __init__(self, j):
+        self.j = j
+        self.append = j.append
+        self.close = j.close
+
+    def recorded(self):
+        for s, x, v, k, m, a, f in self.j.recorded():
+            yield Recorded(s, x, v, None if k is None else Failure(k, m), a, f)

@@ -1,0 +1,337 @@
+"""Many searches, one pool of workers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.core.leg import Leg
+from nelder.core.machine import Stage
+from nelder.drive.loop import Evaluator, Observers, Watch, drive
+from nelder.drive.schedule import Log, NoLog, Pool, Run, schedule
+from nelder.errors import NelderError
+from nelder.evaluate.native import NativeObjective
+from nelder.evaluate.objective import read_objective
+from nelder.means import Means
+from nelder.minima import Minimum, MultistartResult, distinct_minima
+from nelder.options import Budget, OnFailure
+from nelder.result import Result, Status
+from nelder.search.nelder_mead import NelderMead, check_method
+from nelder.starts import Sampler, read_starts
+
+if TYPE_CHECKING:
+    import os
+    from concurrent.futures import Executor
+
+    from nelder.parameters import Parameters
+    from nelder.search.search import Search
+
+__all__ = ["multistart"]
+
+Array = NDArray[np.float64]
+
+_DEFAULT = NelderMead()
+
+APART = 1e-3  # of a coordinate's range, or size: minima nearer than this are the same
+
+
+def multistart(
+    fun: Callable[..., Any] | Any,
+    x0s: Any = None,
+    args: Any = (),
+    *,
+    bounds: Any = None,
+    starts: int | None = None,
+    sampler: Sampler = "sobol",
+    seed: int = 0,
+    method: NelderMead = _DEFAULT,
+    maxfev: int | None = None,
+    maxiter: int | None = None,
+    maxtime: float | None = None,
+    target: float | None = None,
+    on_failure: OnFailure = "raise",
+    retries: int = 0,
+    timeout: float | None = None,
+    workers: int | Executor | tuple[Executor, int] | None = None,
+    vectorized: bool = False,
+    journal: str | os.PathLike[str] | tuple[str | os.PathLike[str], str] | None = None,
+) -> MultistartResult:
+    """Minimise from many starts, and tell the best and all distinct minima.
+
+    Parameters
+    ----------
+    fun : callable, Numba ``cfunc``, ``scipy.LowLevelCallable`` or NativeObjective
+        As `minimize` takes it.
+    x0s : array_like of shape (searches, n), or a sequence of starts, optional
+        Where the searches begin; each start as `minimize` takes it. By default they are sampled.
+    args : tuple, default ()
+        Further arguments of `fun`.
+    bounds : optional
+        As `minimize` takes them. Finite where starts are sampled in them.
+    starts : int, default 10·n
+        How many starts are sampled where `x0s` is not given.
+    sampler : {"sobol", "latin_hypercube"}, default "sobol"
+        How they are spread over the bounds (needs ``nelder[scipy]``).
+    seed : int, default 0
+        Of the sampler: the same seed gives the same starts.
+    method : NelderMead, default NelderMead()
+    maxfev, maxiter : int, optional
+        Evaluations, by default 1000·(n + 1), and iterations of each search.
+    maxtime : float, optional
+        Seconds for all searches together; no evaluation begins later.
+    target : float, optional
+        Once a search has found a value at or below it, all end.
+    on_failure, retries, timeout, workers, vectorized, journal
+        As `minimize` takes them. The workers are shared by all searches: they evaluate what is
+        needed by those under way, begin others, and only then look ahead. Native objectives run in
+        threads, ``workers`` of them (1 by default), a search at a time.
+
+    Returns
+    -------
+    MultistartResult
+        ``x``, ``fun``, ``best``, ``minima`` with the number of searches that found each, and
+        arrays by search. Each search is the one that `minimize` makes from its start, whatever the
+        number of workers; with `maxtime` or `target` that number may show in which ones were begun.
+
+    Raises
+    ------
+    InvalidArgumentError, EvaluationError, ReturnValueError, ExecutorError, JournalError
+        As `minimize` does; ``error.result`` holds what all searches have found so far.
+    KeyboardInterrupt
+        Ctrl-C, with ``result``.
+
+    Examples
+    --------
+    The best of three:
+
+    >>> import nelder
+    >>> def bumpy(x):
+    ...     return (x[0] ** 2 - 1) ** 2 + 0.1 * x[0] + (x[1] - 2) ** 2
+    >>> result = nelder.multistart(bumpy, [[2.0, 0.0], [0.5, 1.0], [-3.0, 4.0]])
+    >>> result.x.round(3)
+    array([-1.012,  2.   ])
+    >>> [(round(minimum.fun, 3), minimum.count) for minimum in result.minima]
+    [(-0.101, 2), (0.099, 1)]
+    """
+    method = check_method(method)
+    parameters, begins = read_starts(x0s, bounds, starts, sampler, seed)
+    objective = read_objective(fun, args, parameters.restore if parameters.structured else None)
+    box = parameters.box(method.clips)
+    n = begins.shape[1] if box is None else box.n
+    budget = Budget(maxfev, maxiter, maxtime, target, n)
+    means = Means.read(workers, vectorized, timeout, retries, on_failure, journal)
+    found = _Found(parameters, begins, Observers(parameters.restore, parameters.names))
+    try:
+        if means.here or (means.in_threads and isinstance(objective, NativeObjective)):
+            searches = (method.start(x0, box) for x0 in begins)
+            _whole(searches, objective, budget, means, found)
+        else:
+            with means.pool(objective) as pool:
+                method = method.for_workers(pool.workers)
+                problem = {
+                    "objective": fun,
+                    "args": args,
+                    "starts": begins,
+                    "lower": parameters.lower,
+                    "upper": parameters.upper,
+                    "names": parameters.names,
+                    "method": method,
+                }
+                with means.log(problem) as log:
+                    searches = (method.start(x0, box) for x0 in begins)
+                    _interleaved(searches, pool, budget, means, log, found)
+    except BaseException as error:
+        error.result = found.result() if found.anything else None  # type: ignore[attr-defined]
+        raise
+    return found.result()
+
+
+def _whole(
+    searches: Iterator[Search], objective: Evaluator, budget: Budget, means: Means, found: _Found
+) -> None:
+    """Run one search after the other, on as many threads as there are workers."""
+    over = Event()
+    evaluator = _UntilOver(objective, over)
+    deadline = found.began + budget.maxtime
+    numbered = enumerate(searches)
+    turn = Lock()
+
+    def work() -> None:
+        while not over.is_set():
+            with turn:
+                index, search = next(numbered, (0, None))
+            left = deadline - time.perf_counter()
+            if search is None or (left <= 0.0 and index > 0):
+                return
+            try:
+                result = drive(
+                    search,
+                    evaluator,
+                    budget.within(left),
+                    means.policy.on_failure,
+                    found.observers,
+                )
+            except _OverError as error:
+                result = error.result
+            except BaseException as error:
+                over.set()
+                found.take(index, getattr(error, "result", None))
+                raise
+            with turn:
+                found.take(index, result)
+            if found.fun <= budget.target:
+                over.set()
+
+    threads = 1 if means.workers is None else means.workers
+    if threads == 1:
+        work()
+        return
+    with ThreadPoolExecutor(threads) as executor:
+        try:
+            for future in [executor.submit(work) for _ in range(threads)]:
+                future.result()
+        finally:
+            over.set()
+
+
+def _interleaved(
+    searches: Iterator[Search],
+    pool: Pool,
+    budget: Budget,
+    means: Means,
+    log: Log | None,
+    found: _Found,
+) -> None:
+    """Run all searches on one pool, interleaved by what their points need."""
+    deadline = found.began + budget.maxtime
+    under_way: dict[int, Run] = {}
+
+    def runs() -> Iterator[Run]:
+        for index, search in enumerate(searches):
+            run = Run(index, search, budget, Watch.begin(search, budget, found.observers))
+            under_way[index] = run
+            yield run
+
+    try:
+        for run in schedule(pool, runs(), means.policy, log or NoLog(), deadline):
+            del under_way[run.index]
+            found.take(run.index, run.watch.result(run.search, run.status))
+            if found.fun <= budget.target:
+                break
+    finally:
+        for run in under_way.values():
+            found.take(run.index, run.watch.result(run.search, Status.INTERRUPTED))
+
+
+class _OverError(NelderError):
+    """Another search has ended all of them."""
+
+
+@dataclass(frozen=True)
+class _UntilOver:
+    """An evaluator that can be stopped from another thread."""
+
+    evaluator: Evaluator
+    over: Event
+
+    @property
+    def chunked(self) -> bool:
+        return self.evaluator.chunked
+
+    def run(self, stage: Stage, leg: Leg) -> None:
+        if self.over.is_set():
+            raise _OverError
+        self.evaluator.run(stage, leg)
+
+    def guarded(self, check: Callable[[], None]) -> _UntilOver:
+        return _UntilOver(self.evaluator.guarded(check), self.over)
+
+
+class _Found:
+    """What the searches have found so far."""
+
+    def __init__(self, parameters: Parameters, begins: Array, observers: Observers) -> None:
+        self.observers = observers
+        self.began = time.perf_counter()
+        count = len(begins)
+        self._parameters = parameters
+        self._begins = begins
+        self._best: Result | None = None
+        self._points = begins.copy()
+        self._values = np.full(count, math.nan)
+        self._statuses = np.full(count, int(Status.RUNNING))
+        self._nfevs = np.zeros(count, dtype=np.intp)
+        self._nahead = 0
+
+    @property
+    def anything(self) -> bool:
+        """Whether any point has been evaluated."""
+        return self._best is not None
+
+    @property
+    def fun(self) -> float:
+        """The lowest value."""
+        return math.inf if self._best is None else self._best.fun
+
+    def take(self, index: int, result: Result | None) -> None:
+        """Take in what a search has found, also where it was cut short."""
+        if result is None or not result.nfev:
+            return
+        self._points[index] = result.flat
+        self._values[index] = result.fun
+        self._statuses[index] = result.status
+        self._nfevs[index] = result.nfev
+        self._nahead += result.nahead
+        if self._best is None or result.fun < self._best.fun:
+            self._best = result
+
+    def result(self) -> MultistartResult:
+        """Return all of it."""
+        best = self._best
+        assert best is not None
+        parameters = self._parameters
+        groups = distinct_minima(
+            self._points,
+            self._values,
+            self._statuses == Status.CONVERGED,
+            APART * _scale(parameters, best.flat),
+        )
+        return MultistartResult(
+            x=best.x,
+            fun=best.fun,
+            success=best.success,
+            message=best.message,
+            best=best,
+            minima=tuple(
+                Minimum(
+                    parameters.restore(self._points[group[0]].copy()),
+                    float(self._values[group[0]]),
+                    len(group),
+                    group,
+                )
+                for group in groups
+            ),
+            starts=self._begins,
+            points=self._points,
+            values=self._values,
+            statuses=self._statuses,
+            nfevs=self._nfevs,
+            nfev=int(self._nfevs.sum()),
+            nahead=self._nahead,
+            elapsed=time.perf_counter() - self.began,
+            names=parameters.names,
+        )
+
+
+def _scale(parameters: Parameters, x: Array) -> Array:
+    """Return the size of each coordinate: its range, or abs(x) and at least 1 without bounds."""
+    width = parameters.upper - parameters.lower
+    return np.where(np.isfinite(width), width, np.maximum(1.0, np.abs(x)))
