@@ -160,7 +160,7 @@ def minimize(
         bool(history),
     )
     if means.here:
-        search = method.start(parameters.x0, box)
+        search = method.for_workers(1).start(parameters.x0, box)
         return drive(search, objective, budget, means.policy.on_failure, observers)
     with means.pool(objective) as pool:
         method = method.for_workers(pool.workers)

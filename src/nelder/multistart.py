@@ -20,10 +20,12 @@ from nelder.drive.schedule import Log, NoLog, Pool, Run, schedule
 from nelder.errors import NelderError
 from nelder.evaluate.native import NativeObjective
 from nelder.evaluate.objective import read_objective
+from nelder.evaluate.python import PythonObjective
 from nelder.means import Means
 from nelder.minima import Minimum, MultistartResult, distinct_minima
 from nelder.options import Budget, OnFailure
 from nelder.result import Result, Status
+from nelder.search.lanes import Lanes, Settled
 from nelder.search.nelder_mead import NelderMead, check_method
 from nelder.starts import Sampler, read_starts
 
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     import os
     from concurrent.futures import Executor
 
+    from nelder.core.bounds import Box
     from nelder.parameters import Parameters
-    from nelder.search.search import Search
 
 __all__ = ["multistart"]
 
@@ -40,6 +42,8 @@ Array = NDArray[np.float64]
 
 _DEFAULT = NelderMead()
 
+QUICK = 2e-3  # seconds: a search below this is not worth a call of its own
+LANES = 256  # searches that are run at once
 APART = 1e-3  # of a coordinate's range, or size: minima nearer than this are the same
 
 
@@ -131,8 +135,7 @@ def multistart(
     found = _Found(parameters, begins, Observers(parameters.restore, parameters.names))
     try:
         if means.here or (means.in_threads and isinstance(objective, NativeObjective)):
-            searches = (method.start(x0, box) for x0 in begins)
-            _whole(searches, objective, budget, means, found)
+            _whole(method, box, objective, budget, means, found)
         else:
             with means.pool(objective) as pool:
                 method = method.for_workers(pool.workers)
@@ -149,57 +152,96 @@ def multistart(
                     searches = (method.start(x0, box) for x0 in begins)
                     _interleaved(searches, pool, budget, means, log, found)
     except BaseException as error:
-        error.result = found.result() if found.anything else None  # type: ignore[attr-defined]
+        error.result = found.result() if found.fun < math.inf else None  # type: ignore[attr-defined]
         raise
     return found.result()
 
 
 def _whole(
-    searches: Iterator[Search], objective: Evaluator, budget: Budget, means: Means, found: _Found
+    method: NelderMead,
+    box: Box | None,
+    objective: PythonObjective | NativeObjective,
+    budget: Budget,
+    means: Means,
+    found: _Found,
 ) -> None:
-    """Run one search after the other, on as many threads as there are workers."""
+    """Run one search after the other, on as many threads as there are workers.
+
+    Where a search takes no time to speak of, and the objective is native, many are run at once.
+    """
     over = Event()
     evaluator = _UntilOver(objective, over)
     deadline = found.began + budget.maxtime
-    numbered = enumerate(searches)
     turn = Lock()
 
-    def work() -> None:
-        while not over.is_set():
-            with turn:
-                index, search = next(numbered, (0, None))
-            left = deadline - time.perf_counter()
-            if search is None or (left <= 0.0 and index > 0):
-                return
-            try:
-                result = drive(
-                    search,
-                    evaluator,
-                    budget.within(left),
-                    means.policy.on_failure,
-                    found.observers,
-                )
-            except _OverError as error:
-                result = error.result
-            except BaseException as error:
-                over.set()
-                found.take(index, getattr(error, "result", None))
+    def search(index: int) -> None:
+        left = deadline - time.perf_counter()
+        if left <= 0.0 and index > 0:
+            over.set()
+            return
+        result = None
+        try:
+            result = drive(
+                method.start(found.starts[index], box),
+                evaluator,
+                budget.within(left),
+                means.policy.on_failure,
+                found.observers,
+            )
+        except BaseException as error:
+            result = getattr(error, "result", None)
+            if not isinstance(error, _OverError):
                 raise
+        finally:
             with turn:
                 found.take(index, result)
             if found.fun <= budget.target:
                 over.set()
 
-    threads = 1 if means.workers is None else means.workers
-    if threads == 1:
-        work()
+    def work(chunks: Iterator[NDArray[np.intp]], lanes: Lanes | None) -> None:
+        while not over.is_set():
+            with turn:
+                chunk = next(chunks, None)
+            if chunk is None or time.perf_counter() >= deadline:
+                return
+            if lanes and isinstance(objective, NativeObjective):
+                settled = lanes.run(
+                    found.starts[chunk],
+                    objective.address,
+                    objective.data,
+                    budget.maxfev,
+                    budget.target,
+                )
+                with turn:
+                    chunk = found.settle(chunk, settled)
+            for index in chunk.tolist():
+                search(index)
+                if over.is_set():
+                    return
+
+    search(0)
+    if over.is_set():
         return
-    with ThreadPoolExecutor(threads) as executor:
-        try:
-            for future in [executor.submit(work) for _ in range(threads)]:
-                future.result()
-        finally:
-            over.set()
+    count = len(found.starts)
+    native = isinstance(objective, NativeObjective)
+    quick = time.perf_counter() - found.began < QUICK and budget.maxiter == math.inf
+    many = native and quick and Lanes.fits(method, box)
+    size = LANES if many else 1
+    chunks = iter(np.split(np.arange(1, count), range(size, count - 1, size)))
+    threads = 1 if means.workers is None else means.workers
+    each = [Lanes(method, found.starts.shape[1], box) if many else None for _ in range(threads)]
+    if threads == 1:
+        work(chunks, each[0])
+    else:
+        with ThreadPoolExecutor(threads) as executor:
+            try:
+                for future in [executor.submit(work, chunks, lanes) for lanes in each]:
+                    future.result()
+            except BaseException:
+                over.set()  # the others need not go on
+                raise
+    if found.lowest is not None:  # it was settled among many, without a result
+        search(found.lowest)
 
 
 def _interleaved(
@@ -261,9 +303,9 @@ class _Found:
     def __init__(self, parameters: Parameters, begins: Array, observers: Observers) -> None:
         self.observers = observers
         self.began = time.perf_counter()
+        self.starts = begins
         count = len(begins)
         self._parameters = parameters
-        self._begins = begins
         self._best: Result | None = None
         self._points = begins.copy()
         self._values = np.full(count, math.nan)
@@ -272,14 +314,16 @@ class _Found:
         self._nahead = 0
 
     @property
-    def anything(self) -> bool:
-        """Whether any point has been evaluated."""
-        return self._best is not None
+    def fun(self) -> float:
+        """The lowest value of which there is a result."""
+        return math.inf if self._best is None else self._best.fun
 
     @property
-    def fun(self) -> float:
-        """The lowest value."""
-        return math.inf if self._best is None else self._best.fun
+    def lowest(self) -> int | None:
+        """The search with the lowest value, unless its result is there."""
+        values = np.where(np.isnan(self._values), math.inf, self._values)
+        index = int(values.argmin())
+        return index if values[index] < self.fun else None
 
     def take(self, index: int, result: Result | None) -> None:
         """Take in what a search has found, also where it was cut short."""
@@ -293,8 +337,18 @@ class _Found:
         if self._best is None or result.fun < self._best.fun:
             self._best = result
 
+    def settle(self, indices: NDArray[np.intp], settled: Settled) -> NDArray[np.intp]:
+        """Take in what many searches have found; return those that are not settled."""
+        done = settled.statuses != Status.RUNNING
+        which = indices[done]
+        self._points[which] = settled.points[done]
+        self._values[which] = settled.values[done]
+        self._statuses[which] = settled.statuses[done]
+        self._nfevs[which] = settled.nfevs[done]
+        return indices[~done]
+
     def result(self) -> MultistartResult:
-        """Return all of it."""
+        """Return all of it; some search has to have found something."""
         best = self._best
         assert best is not None
         parameters = self._parameters
@@ -319,7 +373,7 @@ class _Found:
                 )
                 for group in groups
             ),
-            starts=self._begins,
+            starts=self.starts,
             points=self._points,
             values=self._values,
             statuses=self._statuses,

@@ -315,6 +315,21 @@ def test_branches_are_shares_of_values_that_can_be_told(core, problem, values, k
     assert bool(branches) == (one.phase not in ("initial", "shrink"))
 
 
+@FEWER
+@given(problem=problems(), fun=objectives(), k=movers)
+def test_second_points_were_foreseen_to_the_last_bit(core, problem, fun, k):
+    one = machine(core, problem, k)
+    expected = set()
+    for _ in range(120):
+        if one.done:
+            break
+        if one.phase == "reflect":
+            expected = {bits(x) for x, _ in one.foreseen()}
+        elif one.phase not in ("initial", "shrink"):
+            assert bits(one.x) in expected
+        one.tell(fun(one.x))
+
+
 # In a search
 
 
@@ -370,7 +385,7 @@ def test_one_mover_is_nelder_mead(problem):
     np.testing.assert_array_equal(results[0].history.points, results[1].history.points)
 
 
-@FEWER
+@settings(max_examples=30)
 @given(searches(least=2), st.data())
 def test_the_order_of_tells_does_not_matter(problem, data):
     fun, x0, bounds, given, k = problem

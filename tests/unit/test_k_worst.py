@@ -439,6 +439,43 @@ def test_the_first_simplex_and_a_shrink_have_no_branches(core):
     assert start(core, 9.0, 9.0, 9.0, 9.0).branches() == []
 
 
+# What is foreseen
+
+
+def foreseen(machine):
+    return sorted((x.tolist(), share) for x, share in machine.foreseen())
+
+
+def test_all_second_points_are_foreseen_with_the_reflections(core):
+    machine = start(core)
+    before = state(machine)
+    points = [x for x, _ in foreseen(machine)]
+    assert points == sorted(map(list, [CE, CO, CI, DE, DO, DI]))
+    assert 0.5 < sum(share for _, share in foreseen(machine)) / 2 < 1.0  # of each mover
+    assert state(machine) == before
+
+
+@pytest.mark.parametrize(("c", "wanted"), [(0.5, [CE]), (1.5, []), (2.5, [CO]), (3.0, [CI])])
+def test_of_a_known_reflection_the_point_it_leads_to_is_foreseen(core, c, wanted):
+    machine = start(core, c)
+    points = [x for x, _ in foreseen(machine)]
+    assert points == sorted(map(list, [*wanted, DE, DO, DI]))
+    assert [x for x, share in foreseen(machine) if share == 1.0] == list(map(list, wanted))
+
+
+def test_foreseen_points_are_in_the_box(core):
+    box = core.Box(np.full(3, -1.0), np.full(3, 5.0), True)
+    for x, _ in start(core, box=box).foreseen():
+        assert np.all(x >= -1.0)
+        assert np.all(x <= 5.0)
+
+
+@pytest.mark.parametrize("values", [(0.5, 0.5), (9.0, 9.0, 9.0, 9.0), (1.5, -INF)])
+def test_nothing_is_foreseen_after_the_reflections(core, values):
+    assert start(core, *values).foreseen() == []
+    assert make(core).foreseen() == []
+
+
 # Between iterations
 
 

@@ -28,7 +28,13 @@ cdef class KWorstMachine(Machine):
     @cython.final
     cdef void _look_again(self) noexcept nogil
     @cython.final
-    cdef void _add(self, Py_ssize_t kind, Py_ssize_t i, Py_ssize_t row, double factor) noexcept nogil
+    cdef Py_ssize_t _wanted(self, Py_ssize_t i) noexcept nogil
+    @cython.final
+    cdef double _factor(self, Py_ssize_t kind) noexcept nogil
+    @cython.final
+    cdef void _write(self, Py_ssize_t i, Py_ssize_t row, double factor) noexcept nogil
+    @cython.final
+    cdef void _add(self, Py_ssize_t kind, Py_ssize_t i, Py_ssize_t row) noexcept nogil
     @cython.final
     cdef void _begin(self, Py_ssize_t phase) noexcept nogil
     @cython.final

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 INF = math.inf
 NAN = math.nan
 
+# How often a second point was wanted on the Moré-Garbow-Hillstrom problems.
+SHARES = ((EXPAND, 0.3), (INSIDE, 0.2), (OUTSIDE, 0.03))
+
 
 class KWorstMachine(Machine):
     """A machine that moves the `k` worst vertices at once.
@@ -142,6 +145,26 @@ class KWorstMachine(Machine):
         rank: cython.Py_ssize_t = self._kept + i
         return f[order[0]], f[order[rank - 1]], f[order[rank]], f[self._reflections[i]]
 
+    def foreseen(self) -> list[tuple[NDArray[np.float64], float]]:
+        """Return the second points that movers may want, and their shares, before all is known.
+
+        What one mover wants does not depend on the others: an expansion or either contraction,
+        or once its reflection is known one of them or none.
+        """
+        if self.done or self._phase != REFLECT:
+            return []
+        found: list[tuple[NDArray[np.float64], float]] = []
+        clone: KWorstMachine = self.clone()
+        i: cython.Py_ssize_t
+        kind: cython.Py_ssize_t
+        for i in range(self.k):
+            known = i < self._head
+            for kind, share in SHARES:
+                if not known or kind == self._wanted(i):
+                    clone._write(i, self._seconds[i], self._factor(kind))
+                    found.append((clone._rows()[self._seconds[i]].copy(), 1.0 if known else share))
+        return found
+
     def _ranks(self) -> NDArray[np.intp]:
         """Rows of the vertices, best first; moves that are certain count already."""
         if self._phase == INITIAL or self._phase == SHRINK:
@@ -214,40 +237,57 @@ class KWorstMachine(Machine):
             self._centroid[j] = self._sum[j] * self._per_kept
         self._queued = 0
         for i in range(self.k):
-            self._add(REFLECT, i, self._reflections[i], self._reflection)
+            self._add(REFLECT, i, self._reflections[i])
         self._begin(REFLECT)
 
     def _look_again(self):
         """Queue the second points of the movers that want one."""
         i: cython.Py_ssize_t
-        row: cython.Py_ssize_t
-        f: cython.double
+        kind: cython.Py_ssize_t
         self._queued = 0
         for i in range(self.k):
-            f = self._f[self._reflections[i]]
-            row = self._seconds[i]
-            if f < self._f[self._order[0]]:
-                self._add(EXPAND, i, row, self._expansion * self._reflection)
-            elif f < self._f[self._order[self._kept + i - 1]]:
-                continue
-            elif f < self._f[self._order[self._kept + i]]:
-                self._add(OUTSIDE, i, row, self._contraction * self._reflection)
-            else:
-                self._add(INSIDE, i, row, -self._contraction)
+            kind = self._wanted(i)
+            if kind != REFLECT:
+                self._add(kind, i, self._seconds[i])
         if self._queued == 0:
             self._move()
         else:
             self._begin(self._kinds[0])
 
-    def _add(self, kind, i, row, factor):
-        # type: (int, int, int, float) -> None
-        """Write c + factor·(c - x) of mover `i` into `row` and queue it."""
+    def _wanted(self, i):
+        # type: (int) -> int
+        """Return what mover `i` wants after its reflection; REFLECT is no more."""
+        rank: cython.Py_ssize_t = self._kept + i
+        f: cython.double = self._f[self._reflections[i]]
+        if f < self._f[self._order[0]]:
+            return EXPAND
+        if f < self._f[self._order[rank - 1]]:
+            return REFLECT
+        return OUTSIDE if f < self._f[self._order[rank]] else INSIDE
+
+    def _factor(self, kind):
+        # type: (int) -> float
+        """Return t of the point c + t·(c - x)."""
+        if kind == REFLECT:
+            return self._reflection
+        if kind == EXPAND:
+            return self._expansion * self._reflection
+        return self._contraction * self._reflection if kind == OUTSIDE else -self._contraction
+
+    def _write(self, i, row, factor):
+        # type: (int, int, float) -> None
+        """Write c + factor·(c - x) of mover `i` into `row`."""
         j: cython.Py_ssize_t
         x: cython.Py_ssize_t = self._order[self._kept + i] * self.n
         z: cython.Py_ssize_t = row * self.n
         for j in range(self.n):
             self._z[z + j] = self._centroid[j] + factor * (self._centroid[j] - self._z[x + j])
         self._place(row)
+
+    def _add(self, kind, i, row):
+        # type: (int, int, int) -> None
+        """Queue the point of this `kind` of mover `i` in `row`."""
+        self._write(i, row, self._factor(kind))
         self._queue[self._queued] = row
         self._kinds[self._queued] = kind
         self._movers[self._queued] = i

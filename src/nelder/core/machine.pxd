@@ -104,6 +104,17 @@ cdef class Machine(Stage):
     cdef Py_ssize_t[::1] _order, _queue
     cdef Py_ssize_t _kept, _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis
 
+    @cython.final
+    cdef void _go_on(self) noexcept nogil
+    @cython.final
+    cdef int _run_lanes(
+        self, intptr_t address, intptr_t data, Py_ssize_t evaluations, double target, double[::1] z,
+        double[::1] x, double[::1] best, double[::1] values, Py_ssize_t[::1] counts
+    ) except -1
+    @cython.final
+    cdef void _begin_lane(self, double[::1] z, Py_ssize_t z_at, double[::1] x, Py_ssize_t x_at) noexcept nogil
+    @cython.final
+    cdef void _set_far(self) noexcept nogil
     cdef void _take(self, double f) noexcept nogil
     @cython.final
     cdef void _take_queued(self, double f) noexcept nogil

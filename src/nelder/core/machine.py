@@ -192,6 +192,18 @@ class Stage:
         """Return values of the pending point that lead to different moves, and their shares."""
         raise NotImplementedError
 
+    @property
+    def between(self) -> bool:
+        """Whether the pending point begins an iteration."""
+        return False
+
+    def foreseen(self) -> list[tuple[NDArray[np.float64], float]]:
+        """Return points that may be needed once those waited for are known, and their shares.
+
+        Only where that takes more than one value, so that `branches` shows them late.
+        """
+        return []
+
     def _copy_stage(self, copy: Stage) -> None:
         copy.dim = self.dim
         copy.nfev = self.nfev
@@ -472,8 +484,81 @@ class Machine(Stage):
         self._huge = False
         self._far = LARGEST
         self.restart(simplex, np.full(len(simplex), NAN), points)
-        first = max(np.abs(array_of(self._x)[: (n + 1) * self.dim]).max(), np.abs(simplex).max())
-        self._far = max(FAR, 1e10 * first) if first < 1e290 else LARGEST
+        self._set_far()
+
+    def run_each_native(
+        self,
+        address: int,
+        data: int,
+        evaluations: int,
+        target: float,
+        simplexes: NDArray[np.float64],
+        points: NDArray[np.float64] | None,
+        best: NDArray[np.float64],
+        values: NDArray[np.float64],
+        counts: NDArray[np.int64],
+    ) -> None:
+        """Begin anew from each of many simplexes and run it, without the GIL; else as `run_native`.
+
+        Parameters
+        ----------
+        address, data, evaluations, target
+            As in `run_native`; `evaluations` of each.
+        simplexes : ndarray of shape (m, n + 1, n)
+            As `restart` takes them.
+        points : ndarray of shape (m, n + 1, dim) or None
+            With a box: the vertices as the objective sees them.
+        best, values : ndarray of shape (m, dim) and (m,)
+            Where the best point of each and its value are written.
+        counts : ndarray of int64, shape (m, 5)
+            Where for each is written how it ended (an index of ``ENDS``), its evaluations, those
+            that failed, its iterations and its shrinks.
+        """
+        found, lowest, counted = doubles(best), doubles(values), indices(counts)
+        self._run_lanes(
+            address,
+            data,
+            evaluations,
+            target,
+            doubles(simplexes),
+            doubles(simplexes if points is None else points),
+            found,
+            lowest,
+            counted,
+        )
+        best[:] = array_of(found).reshape(best.shape)
+        values[:] = array_of(lowest)
+        counts[:] = array_of(counted).reshape(counts.shape)
+
+    def _run_lanes(self, address, data, evaluations, target, z, x, best, values, counts):
+        # type: (int, int, int, float, memoryview[float], memoryview[float], memoryview[float], memoryview[float], memoryview[int]) -> None
+        value: cython.double
+        done: cython.Py_ssize_t
+        lane: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        row: cython.Py_ssize_t
+        lanes: cython.Py_ssize_t = len(values)
+        z_size: cython.Py_ssize_t = (self.n + 1) * self.n
+        x_size: cython.Py_ssize_t = (self.n + 1) * self.dim
+        with cython.nogil:
+            for lane in range(lanes):
+                self._begin_lane(z, lane * z_size, x, lane * x_size)
+                done = 0
+                while done < evaluations and not self.done:
+                    value = call_native(address, self.dim, self._x, self._pending * self.dim, data)
+                    done += 1
+                    self._receive(value)
+                    if value <= target:
+                        break
+                row = self._best_row()
+                for j in range(self.dim):
+                    best[lane * self.dim + j] = self._x[row * self.dim + j]
+                values[lane] = self._f[row]
+                counts[5 * lane] = self._end
+                counts[5 * lane + 1] = self.nfev
+                counts[5 * lane + 2] = self.nfailed
+                counts[5 * lane + 3] = self.nit
+                counts[5 * lane + 4] = self.nshrink
 
     # What users of the machine read
 
@@ -561,29 +646,70 @@ class Machine(Stage):
             With a box: the vertices as the objective sees them, to the last bit.
         """
         array_of(self._z)[: simplex.size] = simplex.ravel()
-        self._r, self._t = self.n + 1, self.n + 2
-        self._phase = INITIAL
-        self._end = RUNNING
-        self.done = False
-        self._ranked = self._head = self._queued = 0
         row: cython.Py_ssize_t
-        value: cython.double
         for row in range(self.n + 1):
-            value = values[row]
             self._place(row)
             if points is not None:
                 self._rows()[row] = points[row]
-            self._f[row] = value
-            if value != value:
+            self._f[row] = values[row]
+        self._go_on()
+
+    def _go_on(self):
+        """Go on from the vertices in the first rows, as if nothing had been done yet."""
+        row: cython.Py_ssize_t
+        self._r = self.n + 1
+        self._t = self.n + 2
+        self._phase = INITIAL
+        self._end = RUNNING
+        self.done = False
+        self._ranked = 0
+        self._head = 0
+        self._queued = 0
+        for row in range(self.n + 1):
+            if self._f[row] != self._f[row]:
                 self._queue[self._queued] = row
                 self._queued += 1
             else:
                 self._insert(row)
-        if self._queued:
+        if self._queued > 0:
             self._pending = self._queue[0]
         else:
             self._refresh()
             self._reflect()
+
+    def _begin_lane(self, z, z_at, x, x_at):
+        # type: (memoryview[float], int, memoryview[float], int) -> None
+        """Begin anew from a simplex at z[z_at], which the objective sees as x[x_at]."""
+        i: cython.Py_ssize_t
+        for i in range((self.n + 1) * self.n):
+            self._z[i] = z[z_at + i]
+        for i in range(self.n + 1):
+            self._place(i)
+            self._f[i] = NAN
+        for i in range((self.n + 1) * self.dim):
+            self._x[i] = x[x_at + i]
+        self.nfev = 0
+        self.nfailed = 0
+        self.nit = 0
+        self.nshrink = 0
+        self._seen_rank = self.n
+        self._seen_axis = 0
+        self._go_on()
+        self._set_far()
+
+    def _set_far(self):
+        """Set where points are too far away: beyond `FAR`, or far beyond the first simplex."""
+        i: cython.Py_ssize_t
+        first: cython.double = 0.0
+        for i in range((self.n + 1) * self.n):
+            if fabs(self._z[i]) > first:
+                first = fabs(self._z[i])
+        for i in range((self.n + 1) * self.dim):
+            if fabs(self._x[i]) > first:
+                first = fabs(self._x[i])
+        self._far = LARGEST
+        if first < 1e290:
+            self._far = FAR if FAR > 1e10 * first else 1e10 * first
 
     def replace(self, vertex: int, x: NDArray[np.float64], f: float) -> None:
         """Put the point `x` (n,) of known value `f` in the place of the vertex of rank `vertex`.

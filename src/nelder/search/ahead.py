@@ -69,12 +69,16 @@ def plan(
     planned: dict[bytes, Planned] = {}
     number = count()
     # By falling share: what the search, or a clone, waits for; `told` is what a clone is told
-    # first, and `left` the evaluations it may then make.
-    nodes: list[tuple[float, int, Search, float | None, float]] = [
+    # first, and `left` the evaluations it may then make. Or, as `told`, a point that is foreseen.
+    nodes: list[tuple[float, int, Search, float | Array | None, float]] = [
         (-1.0, next(number), search, None, evaluations)
     ]
     while nodes and len(planned) < points:
         minus, _, node, told, left = heapq.heappop(nodes)
+        if isinstance(told, np.ndarray):
+            if told.tobytes() not in known:
+                planned.setdefault(told.tobytes(), Planned(-minus, told))
+            continue
         if told is not None:
             node = node.clone()
             left -= 1 + _tell(node, told, known, left - 1)
@@ -85,9 +89,11 @@ def plan(
             key = x.tobytes()
             if key not in known and len(planned) < points:
                 planned.setdefault(key, Planned(-minus, x))
-        for value, share in node.stage.branches():
+        begins = told is None or node.stage.between  # else what it foresees is known by now
+        foreseen = node.stage.foreseen() if begins and left > len(waiting) else []
+        for what, share in [*foreseen, *node.stage.branches()]:
             if -minus * share >= least:
-                heapq.heappush(nodes, (minus * share, next(number), node, value, left))
+                heapq.heappush(nodes, (minus * share, next(number), node, what, left))
     return planned
 
 
