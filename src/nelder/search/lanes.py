@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.core.bounds import Box
-from nelder.core.machine import ENDS, Machine, Points
+from nelder.core.machine import ENDS, Points
 from nelder.core.simplexes import AffineSimplex, AxisSimplex, FminsearchSimplex, StepSimplex
 from nelder.result import Status
 from nelder.search.nelder_mead import NelderMead
@@ -137,5 +137,5 @@ class Lanes:
         lows = np.array([below(value) for value in f.tolist()]).reshape(-1, 1, 1)
         with np.errstate(invalid="ignore"):  # infinite values
             seen = ~unseen(values, f.reshape(-1, 1, 1))
-        higher = values >= lows
-        return (moved & higher).all(axis=(1, 2)) & seen.any(axis=2).all(axis=1)
+        higher = moved & (values >= lows)
+        return np.all(higher, axis=(1, 2)) & np.all(np.any(seen, axis=2), axis=1)
