@@ -32,6 +32,7 @@ __all__ = ["Log", "Policy", "Pool", "Run", "drive_on", "schedule"]
 Array = NDArray[np.float64]
 
 WORTH_ENDING = 1.0  # seconds: an evaluation of this length is ended once it is of no use
+MOMENT = 0.03  # of the typical time: evaluations begun together end within it
 MEMORY = 0.2  # weight of the last evaluation in the typical time of one
 
 
@@ -192,20 +193,17 @@ class _Scheduler:
         self._number = count()
         self._all_begun = False
         self._typical = 0.0  # seconds of an evaluation
-        self._planned_at = -math.inf
+        self._ahead_at = -math.inf  # when to look ahead again
 
     def all(self) -> Iterator[Run]:
         """Yield the runs as they end."""
-        moved = True
         while True:
             yield from self._send_needed()
             yield from self._begin()
             if not self._active and self._all_begun:
                 return
-            pause = self._look_ahead(moved)
-            touched = self._receive(self._pool.wait(pause))
-            moved = bool(touched)
-            for run in touched:
+            pause = self._look_ahead()
+            for run in self._receive(self._pool.wait(pause)):
                 if self._go_on(run):
                     yield run
             for run in self._active:
@@ -260,34 +258,25 @@ class _Scheduler:
             self._flight[task] = _Task(run, planned.x, key, tried + 1)
             self._sent.add(place)
 
-    def _look_ahead(self, moved: bool) -> float | None:
-        """Send what may be needed next; return how long to wait at most before doing so again.
+    def _look_ahead(self) -> float | None:
+        """Send what may be needed next; return how long to wait at most before doing so.
 
-        A worker whose guess comes in just before the value that is waited for had better wait too:
-        the next guesses will be better ones.
+        Evaluations that were begun together end nearly together. So a moment is waited for those
+        that are about to end, before what they leave free is filled.
         """
         pause = SECONDS if any(run.watch.monitor for run in self._active) else None
-        if not self._policy.ahead or self._pool.workers == 1:
-            return pause
         now = time.perf_counter()
-        early = self._planned_at + self._typical / 2 - now
-        if now >= self._deadline:
+        if not self._policy.ahead or self._pool.workers == 1 or now >= self._deadline:
             return pause
-        if not moved and early > 0.0:
-            return min(early, pause or math.inf) if self._free else pause
-        self._planned_at = now
+        if now < self._ahead_at and self._flight:
+            return min(self._ahead_at - now, pause or math.inf)
         if self._free <= 0 and self._typical < WORTH_ENDING:
             return pause
         plans = [(run, self._plan(run, self._pool.workers)) for run in self._active]
         self._end_useless(plans)
-        guesses = sorted(
-            ((p.share, run.index, key) for run, points in plans for key, p in points.items()),
-            key=lambda guess: -guess[0],
-        )
-        by_index = {run.index: (run, points) for run, points in plans}
-        for _, index, key in guesses:
-            run, points = by_index[index]
-            self._send(run, {key: points[key]})
+        guesses = [(run, key, points[key]) for run, points in plans for key in points]
+        for run, key, planned in sorted(guesses, key=lambda guess: -guess[2].share):
+            self._send(run, {key: planned})
         return pause
 
     def _plan(self, run: Run, points: int, least: float = 0.0) -> dict[bytes, Planned]:
@@ -348,6 +337,7 @@ class _Scheduler:
     def _go_on(self, run: Run) -> bool:
         """Tell a search what is known for it; return whether it has ended."""
         search, budget, watch = run.search, run.budget, run.watch
+        nfev = search.nfev
         while True:
             status = ended(search, budget, False)
             if status is not None:
@@ -357,6 +347,8 @@ class _Scheduler:
             key = x.tobytes()
             known = self._known.take(run.index, key)
             if known is None:
+                if search.nfev > nfev:
+                    self._ahead_at = time.perf_counter() + MOMENT * self._typical
                 run.needed = self._plan(run, self._pool.workers, least=1.0)
                 return False
             value, failure = known
