@@ -218,7 +218,8 @@ def test_stop_ends_at_the_first_failure():
     assert result.nfev == 1
 
 
-def test_useless_long_evaluations_are_ended():
+def test_useless_long_evaluations_are_ended(monkeypatch):
+    monkeypatch.setattr("nelder.drive.schedule.MOMENT", 0.0)
     ended = []
 
     class Long(Workers):

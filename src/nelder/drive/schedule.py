@@ -32,7 +32,8 @@ __all__ = ["Log", "Policy", "Pool", "Run", "drive_on", "schedule"]
 Array = NDArray[np.float64]
 
 WORTH_ENDING = 1.0  # seconds: an evaluation of this length is ended once it is of no use
-MOMENT = 0.03  # of the typical time: evaluations begun together end within it
+MOMENT = 0.03  # of the typical time: evaluations begun together end within it,
+LONGEST_MOMENT = 0.1  # or within so many seconds
 MEMORY = 0.2  # weight of the last evaluation in the typical time of one
 
 
@@ -348,7 +349,8 @@ class _Scheduler:
             known = self._known.take(run.index, key)
             if known is None:
                 if search.nfev > nfev:
-                    self._ahead_at = time.perf_counter() + MOMENT * self._typical
+                    moment = min(MOMENT * self._typical, LONGEST_MOMENT)
+                    self._ahead_at = time.perf_counter() + moment
                 run.needed = self._plan(run, self._pool.workers, least=1.0)
                 return False
             value, failure = known
