@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nelder.core.real import as_real
 from nelder.errors import InvalidArgumentError
 from nelder.options import is_whole
+from nelder.search.ahead import plan
 from nelder.search.search import Search
 
 __all__ = ["AskTell"]
@@ -36,8 +37,11 @@ class AskTell:
         self._points: Array | None = None
         self._taken = 0
         self._values: dict[int, float] = {}
+        # Points given out ahead of need, and the values of those that have been told.
+        self._ahead: set[bytes] = set()
+        self._known: dict[bytes, float] = {}
 
-    def ask(self, max_points: int | None = None) -> Array:
+    def ask(self, max_points: int | None = None, ahead: bool = False) -> Array:
         """Return the points whose values are needed now, in the order of need.
 
         Asking again without telling gives the same points.
@@ -46,7 +50,11 @@ class AskTell:
         ----------
         max_points : int, optional
             At most so many; by default all that can be evaluated at the same time: n + 1 at first,
-            n at a shrink, else one.
+            n at a shrink, else one (k with `KWorst`).
+        ahead : bool, default False
+            Whether to go on, up to `max_points`, with points that may be needed next, the most
+            probable first. Their values may be told at any time, or never; they do not change what
+            the search does.
 
         Returns
         -------
@@ -56,12 +64,12 @@ class AskTell:
         Raises
         ------
         InvalidArgumentError
-            `max_points` is not a whole number above 0.
+            `max_points` is not a whole number above 0, or is needed and not given.
         """
-        if max_points is not None and not (is_whole(max_points) and max_points > 0):
-            raise InvalidArgumentError(
-                f"max_points={max_points!r}: expected a whole number above 0, or None"
-            )
+        if ahead:
+            return self._ask_ahead(max_points)
+        if max_points is not None:
+            _check_max_points(max_points, ", or None")
         stage = self._search.stage
         if stage.waiting == 1:
             return stage.pending()
@@ -92,6 +100,8 @@ class AskTell:
             self._points = None
             if stage.done or self._advances:
                 self._search.advance()
+            if self._known:
+                self._catch_up()
             return
         out = self._out()
         try:
@@ -105,7 +115,11 @@ class AskTell:
         if given.ndim != 2 or given.shape[1] != out.shape[1]:
             raise InvalidArgumentError(f"X has shape {np.shape(X)}: expected (m, {out.shape[1]})")
         told = self._read_values(values, len(given))
-        self._values.update(zip(self._match(given, out), told, strict=True))
+        for row, point, value in zip(self._match(given, out), given, told, strict=True):
+            if row is None:
+                self._known[point.tobytes()] = value
+            else:
+                self._values[row] = value
         while self._taken in self._values:
             stage.tell(self._values.pop(self._taken))
             self._taken += 1
@@ -113,7 +127,29 @@ class AskTell:
                 self._points = None  # what was told beyond the end is not needed
                 if stage.done or self._advances:
                     self._search.advance()
+                self._catch_up()
                 return
+
+    def _ask_ahead(self, max_points: int | None) -> Array:
+        _check_max_points(max_points, " with ahead=True")
+        known = dict(self._known)
+        out = self._out()
+        known.update((out[row].tobytes(), value) for row, value in self._values.items())
+        planned = plan(self._search, known, max_points or 1)
+        self._ahead.update(key for key, point in planned.items() if point.share < 1.0)
+        points = [point.x for point in planned.values()]
+        return np.array(points).reshape(-1, out.shape[1])
+
+    def _catch_up(self) -> None:
+        """Tell the search what it needs now and has been told ahead."""
+        while self._known and not self._search.done:
+            stage = self._search.stage
+            value = self._known.pop(stage.x.tobytes(), None)
+            if value is None:
+                return
+            stage.tell(value)
+            if stage.done or self._advances:
+                self._search.advance()
 
     def _out(self) -> Array:
         """Return the points that are out."""
@@ -121,10 +157,15 @@ class AskTell:
             self._points = self._search.stage.needed()
             self._taken = 0
             self._values.clear()
+            if self._known:
+                for row, point in enumerate(self._points):
+                    value = self._known.pop(point.tobytes(), None)
+                    if value is not None:
+                        self._values[row] = value
         return self._points
 
-    def _match(self, given: Array, out: Array) -> list[int]:
-        """Return the row of each given point among those waited for."""
+    def _match(self, given: Array, out: Array) -> list[int | None]:
+        """Return the row of each given point among those waited for; None where it was ahead."""
         rest = out[self._taken :]
         if not self._values and len(given) == len(rest) and given.tobytes() == rest.tobytes():
             return list(range(self._taken, len(out)))
@@ -132,9 +173,12 @@ class AskTell:
         for i in range(len(out) - 1, self._taken - 1, -1):
             if i not in self._values:
                 waiting.setdefault(out[i].tobytes(), []).append(i)
-        rows: list[int] = []
+        rows: list[int | None] = []
         for i, point in enumerate(given):
             same = waiting.get(point.tobytes())
+            if not same and point.tobytes() in self._ahead:
+                rows.append(None)
+                continue
             if not same:
                 raise InvalidArgumentError(
                     f"X[{i}]={point!r}: expected one of the {len(out)} points asked for "
@@ -153,3 +197,10 @@ class AskTell:
                 f"values has {count} entries: expected {m}, one for each row of X"
             )
         return [as_real(value) for value in values]
+
+
+def _check_max_points(max_points: object, expected: str) -> None:
+    if not (is_whole(max_points) and max_points > 0):
+        raise InvalidArgumentError(
+            f"max_points={max_points!r}: expected a whole number above 0{expected}"
+        )
