@@ -23,7 +23,7 @@ def start(n):
     return np.linspace(-2.0, 2.0, n)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.integers(1, 7), st.booleans(), st.randoms(use_true_random=False))
 def test_ahead_and_in_any_order_is_the_same_search(n, many, chance):
     method = nelder.KWorst(2) if many and n > 5 else nelder.NelderMead()
@@ -74,7 +74,7 @@ def test_a_value_told_ahead_is_used_when_it_is_needed():
 
 @pytest.mark.parametrize("wrong", [None, 0, 1.5, True])
 def test_ahead_needs_a_number_of_points(wrong):
-    with pytest.raises(nelder.InvalidArgumentError, match="max_points=.*with ahead=True"):
+    with pytest.raises(nelder.InvalidArgumentError, match=r"max_points=.*with ahead=True"):
         nelder.Optimizer([1.0]).ask(wrong, ahead=True)
 
 

@@ -136,7 +136,7 @@ class AskTell:
         out = self._out()
         known.update((out[row].tobytes(), value) for row, value in self._values.items())
         planned = plan(self._search, known, max_points or 1)
-        self._ahead.update(key for key, point in planned.items() if point.share < 1.0)
+        self._ahead |= planned.keys() - {point.tobytes() for point in out}
         points = [point.x for point in planned.values()]
         return np.array(points).reshape(-1, out.shape[1])
 
