@@ -7,14 +7,14 @@ import platform
 import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import nelder.core.machine
 from benchmarks.build import BuildError, compiler
 from benchmarks.peers import gsl_library
 
-__all__ = ["RESULTS", "Goal", "Report", "Table", "machine", "versions", "write"]
+__all__ = ["RESULTS", "Goal", "Report", "Table", "installed", "machine", "versions", "write"]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -88,6 +88,8 @@ class Report:
         How it was measured.
     figures : list of str
         Names of image files in the folder of results.
+    packages : dict of str to str
+        Versions of what is measured here beside NumPy, SciPy, NLopt, GSL and nelder.
     """
 
     title: str
@@ -95,6 +97,7 @@ class Report:
     tables: list[Table]
     notes: list[str]
     figures: list[str] = field(default_factory=list)
+    packages: dict[str, str] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """Return the report without the machine."""
@@ -157,14 +160,25 @@ def machine() -> dict[str, str | int | None]:
     }
 
 
+def installed(*names: str) -> dict[str, str]:
+    """Return the versions of packages; "none" where one is not installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
 def versions() -> dict[str, str]:
-    """Return the version of everything that is measured."""
+    """Return the version of everything that most benchmarks measure."""
     try:
         gsl = gsl_library().version().decode()
     except BuildError:
         gsl = "none"
     compiled = not str(nelder.core.machine.__file__).endswith(".py")
-    packages = {name: version(name) for name in ("numpy", "scipy", "nlopt")}
+    packages = installed("numpy", "scipy", "nlopt")
     own = f"{version('nelder')} ({'compiled' if compiled else 'not compiled'})"
     return {"python": platform.python_version(), **packages, "gsl": gsl, "nelder": own}
 
@@ -199,7 +213,7 @@ def write(name: str, report: Report, facts: dict[str, str | int | None]) -> list
         The Markdown and the JSON file.
     """
     RESULTS.mkdir(exist_ok=True)
-    found = versions()
+    found = versions() | report.packages
     date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     where = f"Measured {date} on: {_listed(facts)}.\n\nVersions: {_listed(found)}.\n"
     content = {

@@ -3,7 +3,8 @@
 A run of `long` evaluations takes longer than one of `short`, and the difference is the cost of
 the evaluations between them; what a call costs once cancels. Rounds are interleaved: in each one
 everything is timed once, so that a machine that is slow for a while is slow for all. Time is
-processor time, so that what other programs take does not count.
+processor time, so that what other programs take does not count; or, where other processes and
+disks do the work, time on the wall.
 """
 
 import gc
@@ -28,10 +29,12 @@ TIMING_NOTE = (
 Run = Callable[[int], int]
 """Runs at most so many evaluations; returns how many there were."""
 
+Clock = Callable[[], float]
+
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run takes, in seconds of processor time: one sample for each round.
+    """What a run takes, in seconds: one sample for each round.
 
     Parameters
     ----------
@@ -61,16 +64,21 @@ def _no_gc() -> Iterator[None]:
             gc.enable()
 
 
-def _time(run: Run, evaluations: int, times: int) -> tuple[float, int]:
-    """Return the processor seconds and the evaluations of one call, averaged over `times` calls."""
-    begin = time.process_time()
+def _time(run: Run, evaluations: int, times: int, clock: Clock) -> tuple[float, int]:
+    """Return the seconds and the evaluations of one call, averaged over `times` calls."""
+    begin = clock()
     for _ in range(times):
         count = run(evaluations)
-    return (time.process_time() - begin) / times, count
+    return (clock() - begin) / times, count
 
 
 def costs(
-    runs: Mapping[str, Run], short: int, long: int, rounds: int = ROUNDS, seconds: float = 0.005
+    runs: Mapping[str, Run],
+    short: int,
+    long: int,
+    rounds: int = ROUNDS,
+    seconds: float = 0.005,
+    clock: Clock = time.process_time,
 ) -> dict[str, Cost]:
     """Time all runs in interleaved rounds.
 
@@ -82,6 +90,8 @@ def costs(
     rounds : int
     seconds : float
         A run is repeated in a round until it has taken about this long.
+    clock : callable, default time.process_time
+        Returns seconds.
 
     Returns
     -------
@@ -91,13 +101,13 @@ def costs(
     for name, run in runs.items():
         for budget in (1, short, long):
             run(budget)  # warm up
-            once, _ = _time(run, budget, 1)
+            once, _ = _time(run, budget, 1, clock)
             plan.append((name, run, budget, max(1, round(seconds / max(once, 1e-9)))))
     samples: dict[tuple[str, int], list[tuple[float, int]]] = {}
     with _no_gc():
         for _ in range(rounds):
             for name, run, budget, times in plan:
-                samples.setdefault((name, budget), []).append(_time(run, budget, times))
+                samples.setdefault((name, budget), []).append(_time(run, budget, times, clock))
     found = {}
     for name in runs:
         t_short, m_short = np.array(samples[name, short]).T

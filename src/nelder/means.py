@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from nelder.evaluation import Failure, Recorded
 from nelder.drive.schedule import Log, Policy
 from nelder.errors import InvalidArgumentError
+from nelder.evaluation import Failure, Recorded
 from nelder.options import OnFailure, check_on_failure, check_retries, check_seconds, is_whole
 
 if TYPE_CHECKING:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from nelder.core.bounds import Box
     from nelder.parameters import Parameters
+    from nelder.search.search import Search
 
 __all__ = ["multistart"]
 

@@ -6,6 +6,7 @@ Both have the same keys; those of a file are the names of the options without th
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from nelder.cli.texts import (
 from nelder.errors import InvalidArgumentError
 from nelder.evaluate.output import Output
 from nelder.options import OnFailure, is_real, is_whole
+from nelder.search.k_worst import KWorst
 
 __all__ = ["Given", "merged", "read_given", "read_problem_file", "split"]
 
@@ -128,8 +130,6 @@ def split(given: Given, folder: str) -> tuple[Problem, Options]:
     }
     if parts.get("method") == "k-worst" and parts.get("k") is None:  # the same on another machine
         free = sum(p.low is None or p.low != p.high for p in parts["parameters"].values())
-        from nelder.search.k_worst import KWorst
-
         parts["k"] = KWorst.rule_of_thumb(max(free, 1), options.jobs)
     return Problem(**parts), options
 
@@ -179,9 +179,7 @@ def _table(value: object, shown: str) -> dict[str, object]:
 
 
 def _parameters(value: object, shown: str, folder: str) -> dict[str, NamedParameter]:
-    return {
-        name: _parameter(name, given, shown) for name, given in _table(value, shown).items()
-    }
+    return {name: _parameter(name, given, shown) for name, given in _table(value, shown).items()}
 
 
 def _parameter(name: str, given: object, shown: str) -> NamedParameter:
@@ -250,6 +248,13 @@ def _real(value: object, shown: str, folder: str) -> float:
     raise InvalidArgumentError(f"{shown} = {value!r}: expected a number")
 
 
+def _tolerance(value: object, shown: str, folder: str) -> float:
+    number = _real(value, shown, folder)
+    if 0.0 <= number < math.inf:
+        return number
+    raise InvalidArgumentError(f"{shown} = {value!r}: expected a number, 0 or above")
+
+
 def _seconds(value: object, shown: str, folder: str) -> float:
     return read_seconds(value, shown)
 
@@ -276,8 +281,8 @@ _READERS: dict[str, Callable[[Any, str, str], Any]] = {
     "fresh": _flag,
     "method": _choice(Method),
     "k": _whole(1),
-    "xatol": _real,
-    "fatol": _real,
+    "xatol": _tolerance,
+    "fatol": _tolerance,
     "study": _text,
     "jobs": _whole(1),
     "timeout": _seconds,

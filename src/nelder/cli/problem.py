@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from nelder.cli.texts import NamedParameter
+from nelder.core.convergence import Tolerance
 from nelder.errors import InvalidArgumentError
 from nelder.evaluate.command import Command, InputFile, Template
 from nelder.evaluate.output import Output
 from nelder.options import OnFailure
 from nelder.search.k_worst import KWorst
 from nelder.search.nelder_mead import NelderMead
-from nelder.core.convergence import Tolerance
 
 __all__ = ["Method", "Options", "Problem"]
 
@@ -68,8 +67,10 @@ class Problem:
     @classmethod
     def from_notes(cls, notes: Mapping[str, Any]) -> Problem:
         """Return what `as_notes` was called on."""
-        parameters = {name: NamedParameter(**part) for name, part in notes["parameters"].items()}
-        return cls(**{**notes, "parameters": parameters, "program": tuple(notes["program"])})
+        parts: dict[str, Any] = dict(notes)
+        parts["parameters"] = {n: NamedParameter(**part) for n, part in parts["parameters"].items()}
+        parts["program"] = tuple(parts["program"])
+        return cls(**parts)
 
     @property
     def title(self) -> str:
@@ -115,7 +116,7 @@ class Problem:
             tuple(self.parameters),
             value=Output.parse(self.value),
             templates=[Template(name, text) for name, text in self.templates.items()],
-            inputs=[InputFile(name, os.path.join(folder, p)) for name, p in self.inputs.items()],
+            inputs=[InputFile(name, path) for name, path in self.inputs.items()],
             environment=self.env,
             directory=folder,
             timeout=timeout,
@@ -158,7 +159,9 @@ def _function(name: str, folder: str) -> Callable[..., float]:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise InvalidArgumentError(f"objective {name}: importing it raised {error!r}") from error
+            raise InvalidArgumentError(
+                f"objective {name}: importing it raised {error!r}"
+            ) from error
         raise InvalidArgumentError(
             f"objective {name}: there is no module {module!r} in {folder} or among the installed"
         ) from error
@@ -170,4 +173,4 @@ def _function(name: str, folder: str) -> Callable[..., float]:
         raise InvalidArgumentError(
             f"objective {name}: there is no function {path!r} in the module {module!r}"
         )
-    return found
+    return cast("Callable[..., float]", found)

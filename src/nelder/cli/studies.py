@@ -16,7 +16,7 @@ from nelder.journal.reading import LoadedJournal, load
 from nelder.journal.store import Journal
 from nelder.journal.study import Study
 
-__all__ = ["Recorded", "new_file", "of_run", "record", "recorded"]
+__all__ = ["Recorded", "new_file", "record", "run_of", "study_of"]
 
 STUDY = "main"
 RUN = "nelder run"  # holds no evaluations
@@ -85,28 +85,20 @@ def record(path: str, run: Recorded) -> None:
     Journal.open(path, RUN, notes).close()
 
 
-def recorded(path: str) -> tuple[Recorded | None, Study]:
-    """Return what the run was told, None where it was one of Python's, and its study.
-
-    Raises
-    ------
-    JournalError
-        The file cannot be read, or there is no such study in it.
-    """
-    journal = load(path)
+def run_of(journal: LoadedJournal) -> Recorded | None:
+    """Return what the run was told; None where a study was made in another way."""
     notes = _notes(journal)
-    run = None
-    if notes is not None:
-        folder = os.path.join(os.path.dirname(os.path.abspath(path)), notes["folder"])
-        run = Recorded(
-            Problem.from_notes(notes["problem"]),
-            Options(**notes["options"]),
-            os.path.normpath(folder),
-        )
-    return run, of_run(journal)
+    if notes is None:
+        return None
+    folder = os.path.join(os.path.dirname(journal.path), notes["folder"])
+    return Recorded(
+        Problem.from_notes(notes["problem"]),
+        Options(**notes["options"]),
+        os.path.normpath(folder),
+    )
 
 
-def of_run(journal: LoadedJournal) -> Study:
+def study_of(journal: LoadedJournal) -> Study:
     """Return the study with the evaluations.
 
     Raises

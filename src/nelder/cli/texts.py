@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -93,8 +94,14 @@ def _number(text: str, shown: str) -> float | None:
         ) from None
 
 
-def read_assignment(text: str, option: str) -> tuple[str, str]:
+def read_assignment(text: str, option: str, example: str) -> tuple[str, str]:
     """Split ``name=value``.
+
+    Parameters
+    ----------
+    text : str
+    option, example : str
+        For the message of an error.
 
     Raises
     ------
@@ -103,7 +110,7 @@ def read_assignment(text: str, option: str) -> tuple[str, str]:
     """
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise InvalidArgumentError(f"{option} {text}: expected name=..., as in {option} k=0.1:10")
+        raise InvalidArgumentError(f"{option} {text}: expected name=..., as in  {option} {example}")
     return name, value
 
 
@@ -144,10 +151,8 @@ def read_seconds(value: object, option: str) -> float:
     elif isinstance(value, str):
         found = re.fullmatch(r"\s*([\d.]+(?:e[+-]?\d+)?)\s*([smhd]?)\s*", value)
         if found:
-            try:
+            with contextlib.suppress(ValueError):
                 seconds = float(found[1]) * _UNITS[found[2]]
-            except ValueError:
-                pass
     if not 0.0 < seconds < math.inf:
         raise InvalidArgumentError(
             f"{option}={value}: expected a duration above 0, as in 90, 90s, 15m, 2h or 1d"

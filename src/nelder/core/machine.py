@@ -709,7 +709,7 @@ class Machine(Stage):
                 first = fabs(self._x[i])
         self._far = LARGEST
         if first < 1e290:
-            self._far = FAR if FAR > 1e10 * first else 1e10 * first
+            self._far = 1e10 * first if 1e10 * first > FAR else FAR
 
     def replace(self, vertex: int, x: NDArray[np.float64], f: float) -> None:
         """Put the point `x` (n,) of known value `f` in the place of the vertex of rank `vertex`.

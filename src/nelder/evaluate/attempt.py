@@ -18,7 +18,7 @@ from nelder.core.real import as_real
 from nelder.errors import ReturnValueError
 from nelder.evaluation import Failure, FailureKind, Outcome
 
-__all__ = ["attempt", "failed", "failure_of", "one_line", "tail", "this_host", "this_worker"]
+__all__ = ["attempt", "bounded", "failed", "failure_of", "one_line", "this_host", "this_worker"]
 
 LONGEST_MESSAGE = 500  # characters
 LONGEST_DETAILS = 10_000
@@ -70,7 +70,7 @@ def failure_of(error: BaseException) -> Failure:
     kind: Any = getattr(error, "kind", None)
     details = getattr(error, "details", None)
     if isinstance(kind, str) and kind in _KINDS and isinstance(details, str):
-        return Failure(cast("FailureKind", kind), one_line(str(error)), tail(details), told)
+        return Failure(cast("FailureKind", kind), one_line(str(error)), bounded(details), told)
     frames = error.__traceback__
     while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
         frames = frames.tb_next
@@ -80,7 +80,7 @@ def failure_of(error: BaseException) -> Failure:
     except Exception:
         message = f"{type(error).__name__} (its repr raises)"
     details = "".join(traceback.format_exception(error))
-    return Failure("exception", one_line(message), tail(details), told)
+    return Failure("exception", one_line(message), bounded(details), told)
 
 
 def _is_ours(module: str) -> bool:
@@ -94,9 +94,10 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]} ..."
 
 
-def tail(text: str) -> str:
-    """Return the end of `text`, where tracebacks and programs say what matters."""
-    return text if len(text) <= LONGEST_DETAILS else f"... {text[-LONGEST_DETAILS:]}"
+def bounded(text: str) -> str:
+    """Return `text` without its middle, where it is long."""
+    half = LONGEST_DETAILS // 2
+    return text if len(text) <= 2 * half else f"{text[:half]}\n...\n{text[-half:]}"
 
 
 def this_worker() -> str:

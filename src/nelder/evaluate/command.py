@@ -10,7 +10,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import InitVar, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from nelder.errors import InvalidArgumentError, NelderError
 from nelder.evaluate.output import Output, OutputError, inside
 from nelder.evaluate.placeholders import fill, names_in
-from nelder.evaluate.programs import Finished, Programs
+from nelder.evaluate.programs import Finished, Place, Programs
 from nelder.evaluation import FailureKind
 from nelder.options import is_real
 
 __all__ = ["Command", "CommandError", "InputFile", "Template"]
 
+SHOWN = 200  # characters of the last line of stderr, in a message
 RECORDED = 2**14  # characters of stdout and of stderr, from their ends, that a failure keeps
 
 
@@ -78,33 +79,42 @@ class InputFile:
     name : str
         In the working directory, where it is a link to the file.
     path : str
-        The file, or a folder.
+        The file, or a folder; found from the directory of the command.
     digest : str, optional
-        Of its content, by which another file is told from it; by default it is computed.
-
-    Raises
-    ------
-    InvalidArgumentError
-        There is no such file.
+        Of the file's content, by which another is told from it. A command computes it.
     """
 
     name: str
-    path: str = field(compare=False)
+    path: str
     digest: str = ""
 
     def __post_init__(self) -> None:
         inside(self.name, "inputs (name)")
-        if not os.path.exists(self.path):
-            raise InvalidArgumentError(f"inputs: there is no file {self.path}")
-        if not self.digest and os.path.isfile(self.path):
-            with open(self.path, "rb") as file:
+
+    def found_from(self, directory: str) -> InputFile:
+        """Return it with the digest of what is there now.
+
+        Raises
+        ------
+        InvalidArgumentError
+            There is no such file, or it cannot be read.
+        """
+        path = os.path.join(directory, self.path)
+        if os.path.isdir(path):
+            return self
+        try:
+            with open(path, "rb") as file:
                 digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-            object.__setattr__(self, "digest", digest.hexdigest())
+        except OSError as error:
+            raise InvalidArgumentError(f"inputs: cannot read {path}: {error.strerror}") from error
+        return replace(self, digest=digest.hexdigest())
 
 
 class _Resources:
-    """What a command has besides its fields: its program's path, and what runs it, once needed."""
+    """What a command has besides its fields, which tell it from others."""
 
+    _directory: str
+    _timeout: float | None
     _program: str
     _lock: threading.Lock
     _started: Programs | None
@@ -141,10 +151,11 @@ class Command(_Resources):
         Input files without.
     environment : mapping of str to str, optional
         Variables besides those of this process; the values may have placeholders.
+    fresh : bool, default False
     directory : str or Path, default the current directory
+        Like `timeout` not what tells one command from another.
     timeout : float, optional
         Seconds; then the whole process group is ended: SIGTERM, two seconds, SIGKILL.
-    fresh : bool, default False
 
     Raises
     ------
@@ -164,28 +175,28 @@ class Command(_Resources):
     templates: Sequence[Template] = ()
     inputs: Sequence[InputFile] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
-    directory: str | Path = field(default="", compare=False)
-    timeout: float | None = field(default=None, compare=False)
     fresh: bool = False
+    directory: InitVar[str | Path] = ""
+    timeout: InitVar[float | None] = None
 
     runs_in_threads = True  # while a program runs, its thread only waits
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, directory: str | Path, timeout: float | None) -> None:
         put = object.__setattr__
         for name in ("arguments", "names", "templates", "inputs"):
             put(self, name, tuple(getattr(self, name)))
         put(self, "environment", dict(self.environment))
-        put(self, "directory", os.path.abspath(self.directory))
+        put(self, "_directory", os.path.abspath(directory))
+        put(self, "_timeout", timeout)
         if os.name != "posix":
             raise InvalidArgumentError(
                 "arguments: programs as objectives need process groups, which only POSIX has"
             )
         self._check_names()
         self._check_files()
-        if self.timeout is not None and not (is_real(self.timeout) and self.timeout > 0.0):
-            raise InvalidArgumentError(
-                f"timeout={self.timeout!r}: expected a number of seconds above 0"
-            )
+        if timeout is not None and not (is_real(timeout) and timeout > 0.0):
+            raise InvalidArgumentError(f"timeout={timeout!r}: expected a number of seconds above 0")
+        put(self, "inputs", tuple(file.found_from(self._directory) for file in self.inputs))
         put(self, "_program", self._find_program())
         put(self, "_lock", threading.Lock())
         put(self, "_started", None)
@@ -243,14 +254,14 @@ class Command(_Resources):
             found = shutil.which(name)
             if found is not None:
                 return os.path.abspath(found)
-            here = os.path.isfile(os.path.join(self.directory, name))
-            hint = f" (the one in {self.directory} is ./{name})" if here else ""
+            here = os.path.isfile(os.path.join(self._directory, name))
+            hint = f" (the one in {self._directory} is ./{name})" if here else ""
             raise InvalidArgumentError(f"arguments: no program {name!r} on the PATH{hint}")
-        path = os.path.join(self.directory, name)
+        path = os.path.join(self._directory, name)
         if not os.path.isfile(path):
             raise InvalidArgumentError(
                 f"arguments: there is no program {name}"
-                + ("" if os.path.isabs(name) else f" in {self.directory}")
+                + ("" if os.path.isabs(name) else f" in {self._directory}")
             )
         if not os.access(path, os.X_OK):
             raise InvalidArgumentError(
@@ -260,7 +271,8 @@ class Command(_Resources):
         return path
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, part.name) for part in fields(self))
+        shown = (getattr(self, part.name) for part in fields(self))
+        return type(self), (*shown, self._directory, self._timeout)
 
     @property
     def is_fresh(self) -> bool:
@@ -281,6 +293,10 @@ class Command(_Resources):
             It gave no value.
         """
         values = self._values(x)
+        with self._programs.place(_key(values)) as place:
+            return self._run(values, place)
+
+    def _run(self, values: Mapping[str, float], place: Place) -> float:
         arguments = [self._program, *(fill(text, values) for text in self.arguments[1:])]
         own = {name: fill(text, values) for name, text in self.environment.items()}
         shown = shlex.join([self.arguments[0], *arguments[1:]])
@@ -289,9 +305,7 @@ class Command(_Resources):
                 shown = f"{name}={shlex.quote(own[name])} {shown}"
         with self._folder(values) as folder:
             try:
-                finished = self._programs.run(
-                    arguments, folder, os.environ | own, self.timeout, _key(values)
-                )
+                finished = place.run(arguments, folder, os.environ | own, self._timeout)
             except OSError as error:
                 raise CommandError("exception", _not_started(error, shown), f"$ {shown}") from error
             return self._value_of(finished, folder, shown)
@@ -327,7 +341,7 @@ class Command(_Resources):
     def _folder(self, values: Mapping[str, float]) -> Generator[str | Path]:
         """Give the directory to run in, with its files written."""
         if not self.is_fresh:
-            yield self.directory
+            yield self._directory
             return
         with self._programs.fresh_folder() as folder:
             for template in self.templates:
@@ -337,7 +351,7 @@ class Command(_Resources):
             for file in self.inputs:
                 target = folder / file.name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.symlink_to(os.path.abspath(file.path))
+                target.symlink_to(os.path.join(self._directory, file.path))
             yield folder
 
     def _value_of(self, finished: Finished, folder: str | Path, shown: str) -> float:
@@ -347,7 +361,7 @@ class Command(_Resources):
             return CommandError(kind, message, _details(finished, shown))
 
         if finished.ended == "timeout":
-            raise failure("timeout", f"no answer within {self.timeout:g} s")
+            raise failure("timeout", f"no answer within {self._timeout:g} s")
         if finished.ended == "stopped":
             raise failure("died", "stopped before it had ended")
         if finished.code < 0:
@@ -379,6 +393,8 @@ def _signal_name(number: int) -> str:
 
 def _last_words(stderr: str) -> str:
     line = stderr.rstrip().rpartition("\n")[2].strip()
+    if len(line) > SHOWN:
+        line = f"{line[:SHOWN]} ..."
     return f": {line}" if line else ""
 
 

@@ -156,17 +156,17 @@ class ExecutorPool:
         """
         deadline = time.monotonic() + (math.inf if timeout is None else timeout)
         done: list[tuple[int, Outcome]] = []
-        while (self._running or self._backlog) and not done and self._error is None:
-            left = min(deadline, self._next_deadline()) - time.monotonic()
-            for task, future in take(self._finished, left):
+        while (self._running or self._backlog) and not done:
+            until = -math.inf if self._error else min(deadline, self._next_deadline())
+            for task, future in take(self._finished, until - time.monotonic()):
                 outcome = self._read(task, future)
                 if outcome is not None:
                     done.append((task, outcome))
             self._fill()
             done.extend(self._out_of_time())
-            if time.monotonic() >= deadline:
+            if self._error or time.monotonic() >= deadline:
                 break
-        if self._error is not None and not done:  # what is finished is not lost
+        if self._error and not done:  # what is finished is not lost
             raise self._error
         return done
 

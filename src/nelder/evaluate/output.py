@@ -134,7 +134,7 @@ class Output:
         if self.file is None:
             text, source = stdout, "stdout"
         else:
-            text, source = _text_of(Path(directory, self.file)), self.file
+            text, source = _text_of(directory, self.file), self.file
         last = _last_line(text)
         if last.lower() == FAIL:
             raise OutputError(f"the program says {last!r}, in the last line of {source}")
@@ -162,16 +162,17 @@ def inside(name: str, what: str) -> None:
         )
 
 
-def _text_of(path: Path) -> str:
+def _text_of(directory: str | Path, name: str) -> str:
+    path = Path(directory, name)
     try:
         size = path.stat().st_size
         if size > LARGEST_FILE:
-            raise OutputError(f"{path.name} has {size} bytes: expected {LARGEST_FILE} at most")
+            raise OutputError(f"{name} has {size} bytes: expected {LARGEST_FILE} at most")
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError as error:
-        raise OutputError(f"the program wrote no file {path.name}") from error
+        raise OutputError(f"the program wrote no file {name}") from error
     except OSError as error:
-        raise OutputError(f"cannot read {path.name}: {error.strerror}") from error
+        raise OutputError(f"cannot read {name}: {error.strerror}") from error
 
 
 def _last_line(text: str) -> str:

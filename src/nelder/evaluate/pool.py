@@ -106,10 +106,11 @@ def make_pool(fun: Objective, workers: Any, vectorized: bool, timeout: float | N
         return ExecutorPool(threads, fun, count, timeout, owned=True)
     try:
         from nelder.evaluate.processes import ProcessPool
+
+        return ProcessPool(fun, count, timeout)
     except ImportError as error:
         feature = f"timeout={timeout!r}" if workers is None else f"workers={workers!r}"
         raise missing_extra(feature, "parallel") from error
-    return ProcessPool(fun, count, timeout)
 
 
 def _batches(fun: Objective, workers: Any, timeout: float | None) -> BatchPool:

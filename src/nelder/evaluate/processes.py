@@ -116,9 +116,9 @@ class ProcessPool:
         """
         deadline = time.monotonic() + (math.inf if timeout is None else timeout)
         done: list[tuple[int, Outcome]] = []
-        while self._busy and not done and self._error is None:
-            left = deadline - time.monotonic()
-            for task, future, pid in take(self._finished, left):
+        while self._busy and not done:
+            until = -math.inf if self._error else deadline
+            for task, future, pid in take(self._finished, until - time.monotonic()):
                 running = self._busy.get(task)
                 if running is None or running.future is not future:
                     continue  # cancelled
@@ -130,9 +130,9 @@ class ProcessPool:
                 else:
                     if outcome is not None:
                         done.append((task, outcome))
-            if left <= 0.0:
+            if self._error or time.monotonic() >= deadline:
                 break
-        if self._error is not None and not done:  # what is finished is not lost
+        if self._error and not done:  # what is finished is not lost
             raise self._error
         return done
 

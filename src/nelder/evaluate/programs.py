@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -22,7 +22,7 @@ from typing import IO, Literal
 from nelder.evaluate import guardian
 from nelder.evaluate.guardian import GRACE
 
-__all__ = ["ERRORS_KEPT", "OUTPUT_KEPT", "Finished", "Programs"]
+__all__ = ["ERRORS_KEPT", "OUTPUT_KEPT", "Finished", "Place", "Programs"]
 
 OUTPUT_KEPT = 2**20  # bytes of standard output, from its end
 ERRORS_KEPT = 2**14  # of standard error
@@ -64,7 +64,7 @@ class Programs:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._running: set[_Running] = set()
+        self._places: set[Place] = set()
         self._number = itertools.count(1)
         self._folder = tempfile.mkdtemp(prefix="nelder-")
         self._guardian = subprocess.Popen(
@@ -80,73 +80,39 @@ class Programs:
     def fresh_folder(self) -> Generator[Path]:
         """Make an empty folder, and delete it at the end."""
         folder = Path(self._folder, f"{next(self._number)}")
-        folder.mkdir()
+        folder.mkdir(parents=True)  # the one above may have been cleaned away
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        folder: str | Path,
-        environment: Mapping[str, str],
-        timeout: float | None,
-        key: Hashable = None,
-    ) -> Finished:
-        """Run a program to its end.
+    @contextlib.contextmanager
+    def place(self, key: Hashable) -> Generator[Place]:
+        """Give a place to run a program in.
 
         Parameters
         ----------
-        arguments : sequence of str
-            The path of the program and its arguments.
-        folder : str or Path
-            Where it runs.
-        environment : mapping
-        timeout : float or None
-            Seconds; then its process group gets SIGTERM, and what is left of it SIGKILL.
-        key : hashable, optional
-            By which `stop` knows it.
-
-        Raises
-        ------
-        OSError
-            It cannot be started.
+        key : hashable
+            By which `stop` knows it: from now on, for a program may take long to start.
         """
-        running = _Running(arguments, folder, environment, key)
+        place = Place(key, self._tell)
         with self._changed:
-            self._running.add(running)
-        self._tell(f"+{running.process.pid}\n")
+            self._places.add(place)
         try:
-            ended = running.attend(timeout)
-            if ended is not None:
-                running.end()
-        except BaseException:  # Ctrl-C
-            running.end()
-            raise
+            yield place
         finally:
-            running.kill()
-            self._tell(f"-{running.process.pid}\n")  # until reaped, the number is nobody else's
             with self._changed:
-                self._running.discard(running)
+                self._places.discard(place)
                 self._changed.notify_all()
-            running.close()
-        return Finished(
-            running.process.returncode,
-            running.stdout.text,
-            running.stderr.text,
-            running.stdout.cut,
-            ended,
-        )
 
     def stop(self, key: Hashable = None) -> None:
         """End the programs that are running now, or those with `key`, and wait for their end."""
         with self._changed:
-            those = {run for run in self._running if key is None or run.key == key}
-            for running in those:
-                running.stopped = True
+            those = {place for place in self._places if key is None or place.key == key}
+            for place in those:
+                place.stopped = True
             self._changed.wait_for(
-                lambda: self._running.isdisjoint(those), 2 * GRACE + LONGEST_PAUSE
+                lambda: self._places.isdisjoint(those), 2 * GRACE + LONGEST_PAUSE
             )
 
     def _tell(self, line: str) -> None:
@@ -164,7 +130,80 @@ def _close(guardian: subprocess.Popen[bytes]) -> None:
     guardian.wait()
 
 
-class _Running:
+class Place:
+    """Where one program runs.
+
+    Attributes
+    ----------
+    key : hashable
+    stopped : bool
+        Whether the program is to be ended.
+    """
+
+    def __init__(self, key: Hashable, tell: Callable[[str], None]) -> None:
+        self.key = key
+        self.stopped = False
+        self._tell = tell
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        folder: str | Path,
+        environment: Mapping[str, str],
+        timeout: float | None,
+    ) -> Finished:
+        """Run a program to its end.
+
+        Parameters
+        ----------
+        arguments : sequence of str
+            The path of the program and its arguments.
+        folder : str or Path
+            Where it runs.
+        environment : mapping
+        timeout : float or None
+            Seconds; then its process group gets SIGTERM, and what is left of it SIGKILL.
+
+        Raises
+        ------
+        OSError
+            It cannot be started.
+        """
+        with selectors.DefaultSelector() as pipes:
+            program = _Program(arguments, folder, environment, pipes)
+            number = program.process.pid
+            self._tell(f"+{number}\n")
+            try:
+                ended = self._attend(program, timeout)
+                if ended is not None:
+                    program.end()
+            except BaseException:  # Ctrl-C
+                program.end()
+                raise
+            finally:
+                program.kill()
+                self._tell(f"-{number}\n")  # until it is reaped, the number is nobody else's
+                program.reap()
+        return program.finished(ended)
+
+    def _attend(
+        self, program: _Program, timeout: float | None
+    ) -> Literal["timeout", "stopped"] | None:
+        """Read what a program writes until it ends, or should be ended; return why it should."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = FIRST_PAUSE
+        while not program.has_ended:
+            if self.stopped:
+                return "stopped"
+            left = LONGEST_PAUSE if deadline is None else deadline - time.monotonic()
+            if left <= 0.0:
+                return "timeout"
+            some = program.read(min(pause, left))
+            pause = FIRST_PAUSE if some else min(2 * pause, LONGEST_PAUSE)
+        return None
+
+
+class _Program:
     """A program that has been started."""
 
     def __init__(
@@ -172,68 +211,37 @@ class _Running:
         arguments: Sequence[str],
         folder: str | Path,
         environment: Mapping[str, str],
-        key: Hashable,
+        pipes: selectors.BaseSelector,
     ) -> None:
-        self.key = key
-        self.stopped = False
-        self.stdout = _Tail(OUTPUT_KEPT)
-        self.stderr = _Tail(ERRORS_KEPT)
-        self._pipes = selectors.DefaultSelector()
-        try:
-            self.process = subprocess.Popen(
-                arguments,
-                bufsize=0,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=folder,
-                env=environment,
-                start_new_session=True,
-            )
-        except BaseException:
-            self._pipes.close()
-            raise
+        self._stdout, self._stderr = _Tail(OUTPUT_KEPT), _Tail(ERRORS_KEPT)
+        self._pipes = pipes
+        self.process = subprocess.Popen(
+            arguments,
+            bufsize=0,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+        )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
-        self._pipes.register(self.process.stdout, selectors.EVENT_READ, self.stdout)
-        self._pipes.register(self.process.stderr, selectors.EVENT_READ, self.stderr)
+        pipes.register(self.process.stdout, selectors.EVENT_READ, self._stdout)
+        pipes.register(self.process.stderr, selectors.EVENT_READ, self._stderr)
 
-    def attend(self, timeout: float | None) -> Literal["timeout", "stopped"] | None:
-        """Read what it writes until it ends, or should be ended; return why it should."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = FIRST_PAUSE
-        while not _has_ended(self.process):
-            if self.stopped:
-                return "stopped"
-            left = LONGEST_PAUSE if deadline is None else deadline - time.monotonic()
-            if left <= 0.0:
-                return "timeout"
-            pause = FIRST_PAUSE if self._read(min(pause, left)) else min(2 * pause, LONGEST_PAUSE)
-        return None
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has; where that can be told, without giving its number free."""
+        if not hasattr(os, "waitid"):  # macOS, up to Python 3.12
+            return self.process.poll() is not None
+        try:
+            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            return os.waitid(os.P_PID, self.process.pid, flags) is not None
+        except ChildProcessError:  # the caller's program ignores SIGCHLD
+            return True
 
-    def end(self) -> None:
-        """Ask its group to end, and give it time to."""
-        _signal(self.process, signal.SIGTERM)
-        until = time.monotonic() + GRACE
-        while time.monotonic() < until and (self._pipes.get_map() or not _has_ended(self.process)):
-            self._read(LONGEST_PAUSE / 5)
-
-    def kill(self) -> None:
-        """End what is left of its group, and read what stands in the pipes."""
-        _signal(self.process, signal.SIGKILL)
-        until = time.monotonic() + LAST_WORDS  # one who has left the group may write for ever
-        while time.monotonic() < until and self._read(0.0):
-            pass
-
-    def close(self) -> None:
-        """Free what belongs to it, and the number of its process."""
-        for pipe in (self.process.stdout, self.process.stderr):
-            assert pipe is not None
-            pipe.close()
-        self._pipes.close()
-        self.process.wait()
-
-    def _read(self, pause: float) -> bool:
+    def read(self, pause: float) -> bool:
         """Read what there is, waiting at most `pause` seconds; return whether there was any."""
         if not self._pipes.get_map():  # it has closed them, or ends at this moment
             time.sleep(pause)
@@ -247,6 +255,41 @@ class _Running:
             else:
                 self._pipes.unregister(pipe)
         return bool(events)
+
+    def end(self) -> None:
+        """Ask its group to end, and give it time to."""
+        self._signal(signal.SIGTERM)
+        until = time.monotonic() + GRACE
+        while time.monotonic() < until and (self._pipes.get_map() or not self.has_ended):
+            self.read(LONGEST_PAUSE / 5)
+
+    def kill(self) -> None:
+        """End what is left of its group, and read what stands in the pipes."""
+        self._signal(signal.SIGKILL)
+        until = time.monotonic() + LAST_WORDS  # one who has left the group may write for ever
+        while time.monotonic() < until and self.read(0.0):
+            pass
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: zombies only
+            os.killpg(self.process.pid, number)
+
+    def reap(self) -> None:
+        """Free what belongs to it, and the number of its process."""
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
+        self.process.wait()
+
+    def finished(self, ended: Literal["timeout", "stopped"] | None) -> Finished:
+        """Return what is to be known of it, once it is reaped."""
+        return Finished(
+            self.process.returncode,
+            self._stdout.text,
+            self._stderr.text,
+            self._stdout.cut,
+            ended,
+        )
 
 
 class _Tail:
@@ -271,20 +314,3 @@ class _Tail:
         if len(self._kept) > self._limit:
             self.cut = True
             del self._kept[: -self._limit]
-
-
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a program has ended; where it can be told, without giving its number free."""
-    if not hasattr(os, "waitid"):  # macOS, up to Python 3.12
-        return process.poll() is not None
-    try:
-        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, process.pid, flags) is not None
-    except ChildProcessError:  # the caller's program ignores SIGCHLD
-        return True
-
-
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    """Send a signal to the group of a program."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: zombies only
-        os.killpg(process.pid, number)

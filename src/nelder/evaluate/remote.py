@@ -10,7 +10,7 @@ import hashlib
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +88,9 @@ def pack_objective(fun: Callable[..., Any]) -> Parcel:
     MissingExtraError
         cloudpickle is not installed.
     """
+    cloudpickle = _cloudpickle()
     try:
-        pickled = _dumps(fun)
-    except ImportError as error:
-        raise missing_extra("an objective in other processes", "parallel") from error
+        pickled: bytes = cloudpickle.dumps(fun)
     except Exception as error:
         raise InvalidArgumentError(
             f"fun={fun!r}: expected an objective that can be pickled, to be sent to other "
@@ -165,7 +164,8 @@ def _pack(outcome: Outcome) -> Packed:
 def _pickled_error(error: Exception) -> bytes | None:
     """Return an exception pickled, or None where it would not survive it."""
     try:
-        pickled = _dumps(error)  # its class may be one that the objective brought with it
+        # its class may be one that the objective has brought along
+        pickled: bytes = _cloudpickle().dumps(error)
     except Exception:
         return None
     if len(pickled) > LARGEST_ERROR or _unpickled_error(pickled) is None:
@@ -173,10 +173,12 @@ def _pickled_error(error: Exception) -> bytes | None:
     return pickled
 
 
-def _dumps(thing: object) -> bytes:
-    import cloudpickle
-
-    return cast("Any", cloudpickle).dumps(thing)
+def _cloudpickle() -> Any:
+    try:
+        import cloudpickle
+    except ImportError as error:
+        raise missing_extra("an objective in other processes", "parallel") from error
+    return cloudpickle
 
 
 def _unpickled_error(pickled: bytes) -> Exception | None:

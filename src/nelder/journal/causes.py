@@ -11,7 +11,7 @@ __all__ = ["journal_error", "primary_code"]
 # By primary result code; https://www.sqlite.org/rescode.html
 _CAUSES = {
     sqlite3.SQLITE_BUSY: "another program holds it locked",
-    sqlite3.SQLITE_CANTOPEN: "the file or its folder cannot be opened to write",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
     sqlite3.SQLITE_CORRUPT: "the file is damaged",
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk or the file system failed",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import enum
 import functools
 import hashlib
 import json
 import math
+import numbers
 import os
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -84,6 +86,10 @@ def _array(value: np.ndarray[Any, Any], above: tuple[int, ...]) -> Any:
     }
 
 
+def _buffer(value: Any, above: tuple[int, ...]) -> Any:
+    return _array(np.asarray(value), above)
+
+
 def _bytes(value: bytes | bytearray, above: tuple[int, ...]) -> Any:
     if len(value) <= _MOST:
         return repr(value)
@@ -153,10 +159,11 @@ _DESCRIPTIONS: tuple[tuple[Any, Callable[[Any, tuple[int, ...]], Any]], ...] = (
     (enum.Enum, _member),
     (np.generic, _scalar),
     ((type(None), bool, int, float, str), _itself),
-    (complex, _repr),
+    (numbers.Number, _repr),  # complex, Decimal, Fraction
     ((bytes, bytearray), _bytes),
     (os.PathLike, _path),
     (np.ndarray, _array),
+    ((array.array, memoryview), _buffer),
     (Mapping, _mapping),
     ((list, tuple), _sequence),
     ((set, frozenset), _set),

@@ -16,7 +16,9 @@ from nelder.journal.causes import journal_error, primary_code
 __all__ = ["WriterLock"]
 
 
-_PATIENCE = 0.05  # s; a holder that has only just come needs so long to write its name
+_HOLDER = "SELECT pid, host, user, since FROM holder"
+_PATIENCE = 1000  # ms
+_NAMING = 0.05  # s; a holder that has only just come may need so long to write its name
 
 
 class WriterLock:
@@ -36,16 +38,17 @@ class WriterLock:
     """
 
     def __init__(self, path: str) -> None:
+        lock = f"; its lock is {path}-lock"
         try:
             self._connection = sqlite3.connect(f"{path}-lock", timeout=0, isolation_level=None)
         except sqlite3.Error as error:
-            raise journal_error(path, "cannot lock", error) from error
+            raise journal_error(path, "cannot lock", error, lock) from error
         try:
             self._take()
         except sqlite3.Error as error:
             with closing(self._connection):
                 if primary_code(error) != sqlite3.SQLITE_BUSY:
-                    raise journal_error(path, "cannot lock", error) from error
+                    raise journal_error(path, "cannot lock", error, lock) from error
                 raise JournalLockedError(f"{path} is being written by {self._holder()}") from error
 
     def _take(self) -> None:
@@ -53,20 +56,21 @@ class WriterLock:
         execute("PRAGMA page_size = 512")
         execute("PRAGMA synchronous = OFF")  # who held it does not matter after a power cut
         execute("BEGIN IMMEDIATE")
+        execute(f"PRAGMA busy_timeout = {_PATIENCE}")  # others only look who holds it
         execute(
             "CREATE TABLE IF NOT EXISTS holder (id INTEGER PRIMARY KEY, pid, host, user, since)"
         )
-        execute(
-            "REPLACE INTO holder VALUES (1, ?, ?, ?, ?)",
-            (os.getpid(), socket.gethostname(), _user(), time.time()),
-        )
-        execute("COMMIT")  # free for a moment: whoever takes it now is the holder
-        execute("BEGIN IMMEDIATE")
+        holder = (os.getpid(), socket.gethostname(), _user(), time.time())
+        while execute(_HOLDER).fetchone() != holder:
+            execute("REPLACE INTO holder VALUES (1, ?, ?, ?, ?)", holder)
+            execute("COMMIT")  # free for a moment; the last to write its name here will hold it
+            execute("BEGIN IMMEDIATE")
 
     def _holder(self) -> str:
-        time.sleep(_PATIENCE)
+        time.sleep(_NAMING)
         try:
-            row = self._connection.execute("SELECT pid, host, user, since FROM holder").fetchone()
+            self._connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+            row = self._connection.execute(_HOLDER).fetchone()
         except sqlite3.Error:
             row = None
         if row is None:

@@ -30,6 +30,7 @@ _ROOM = 100_000  # bytes
 
 _PATIENCE = 30  # s; how long another program may hold the file
 _COPIES = 5
+_SMALLEST_PAGE = 512  # bytes; no database is smaller
 
 
 def read_path(path: object, name: str) -> str:
@@ -43,6 +44,12 @@ def read_path(path: object, name: str) -> str:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):  # pyright: ignore[reportUnknownArgumentType]
         raise InvalidArgumentError(f"{name}={path!r}: expected the path of a file")
     return os.path.realpath(os.fsdecode(path))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _full(file: str) -> bool:
+    """Whether the disk of a file has no room for an index."""
+    disk = shutil.disk_usage(os.path.dirname(file))
+    return disk.free < _ROOM and disk.total > 0  # a network's disk may not know
 
 
 def _connect(file: str, query: str) -> sqlite3.Connection:
@@ -63,10 +70,9 @@ def open_to_write(file: str) -> sqlite3.Connection:
     JournalError
         The file is something else, or damaged; or its file system is unfit or full.
     """
-    free = shutil.disk_usage(os.path.dirname(file)).free
-    if free < _ROOM:
+    if _full(file):
         raise JournalError(
-            f"cannot open {file}: the disk is full ({free} bytes are free, expected {_ROOM})"
+            f"cannot write to {file}: the disk is full (expected {_ROOM} bytes of room)"
         )
     connection = _connect(file, "mode=rwc")
     try:
@@ -91,6 +97,7 @@ def _prepare(connection: sqlite3.Connection, file: str) -> None:
     execute("PRAGMA fullfsync = ON")  # macOS: past the cache of the drive, too
     execute("PRAGMA checkpoint_fullfsync = ON")
     execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+    execute(f"PRAGMA journal_size_limit = {4 * _LOG_PAGES * _PAGE_SIZE}")  # after a long reader
     if not exists:
         schema.create(connection)
     _grow_log(connection)
@@ -108,8 +115,9 @@ def _grow_log(connection: sqlite3.Connection) -> None:
         execute("BEGIN IMMEDIATE")
         execute("CREATE TABLE filler (data)")
         execute("INSERT INTO filler VALUES (zeroblob(?))", (_PAGE_SIZE * _LOG_PAGES,))
-    except sqlite3.OperationalError:
-        pass  # too little room: then commits are only slower
+    except sqlite3.OperationalError as error:
+        if primary_code(error) != sqlite3.SQLITE_FULL:  # then commits are only slower
+            raise
     finally:
         if connection.in_transaction:
             execute("ROLLBACK")
@@ -118,6 +126,8 @@ def _grow_log(connection: sqlite3.Connection) -> None:
 
 # To read. Nothing is ever made beside the file: its folder may be read-only or full, and files of
 # ours might keep its owner out.
+
+_NO_INDEX = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL)
 
 
 class _OtherWay(Exception):  # noqa: N818
@@ -132,10 +142,16 @@ def read(file: str, job: Callable[[sqlite3.Connection], T]) -> T:
     JournalError
         There is no such file, it cannot be read, is damaged, or is no journal of this version.
     """
-    if os.path.isdir(file):
-        raise JournalError(f"cannot read {file}: it is a folder, expected a file")
-    if not os.path.exists(file):
-        raise JournalError(f"cannot read {file}: there is no such file")
+    if not os.path.isfile(file):
+        found = "it is not an ordinary file" if os.path.exists(file) else "there is no such file"
+        raise JournalError(f"cannot read {file}: {found}")
+    if not os.access(file, os.R_OK):
+        raise JournalError(f"cannot read {file}: access is denied")
+    size = os.path.getsize(file)
+    if 0 < size < _SMALLEST_PAGE:  # SQLite would take it for empty
+        raise JournalError(f"cannot read {file}: it is not an SQLite file")
+    if size == 0 and os.path.exists(f"{file}-wal") and os.path.getsize(f"{file}-wal"):
+        raise JournalError(f"{file} is damaged (it is empty, but its log {file}-wal is not)")
     try:
         for way in (_at_rest, _in_use):
             with suppress(_OtherWay):
@@ -187,19 +203,21 @@ def _at_rest(file: str, job: Callable[[sqlite3.Connection], T]) -> T:
 
 
 def _in_use(file: str, job: Callable[[sqlite3.Connection], T]) -> T:
-    """Read a file that has a log: somebody writes it, or wrote it when he was killed.
+    """Read a file that has a log with an index: somebody writes it, or was killed.
 
-    The index beside the log is used while somebody keeps it up to date, otherwise SQLite makes one
-    in memory.
+    SQLite makes the index of a dead writer anew, in its file if there is room, else in memory. The
+    latter does not work when he died while he began the log again, which takes it 10 s to see.
     """
-    with closing(_connect(file, "mode=ro&readonly_shm=1")) as connection:
+    if not os.path.exists(f"{file}-shm"):
+        raise _OtherWay
+    query = "mode=ro&readonly_shm=1" if _full(file) else "mode=ro"
+    with closing(_connect(file, query)) as connection:
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return job(connection)
         except sqlite3.OperationalError as error:
-            if primary_code(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-                raise _OtherWay from error  # without the file of the index it does neither
+            if primary_code(error) in _NO_INDEX:
+                raise _OtherWay from error
             raise
-        return job(connection)
 
 
 def _copied(file: str, job: Callable[[sqlite3.Connection], T]) -> T:

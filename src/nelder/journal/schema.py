@@ -73,14 +73,14 @@ def inspect(connection: sqlite3.Connection, path: str) -> None:
     JournalError
         It is damaged.
     """
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise JournalError(f"{path} is damaged ({found})")
-    rows, last = connection.execute(
+    rows, last = connection.execute(  # first, as it reads forwards: four times as fast from a disk
         "SELECT count(*), ifnull(max(id), 0) FROM evaluations"
     ).fetchone()
     if rows != last:
         raise JournalError(f"{path} is damaged ({last - rows} of {last} evaluations are missing)")
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise JournalError(f"{path} is damaged ({found})")
 
 
 def pack(x: NDArray[np.float64]) -> bytes:

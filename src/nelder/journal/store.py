@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
 from typing import Any, cast
 
 from nelder.errors import InvalidArgumentError, JournalError, JournalMismatchError
@@ -45,10 +46,7 @@ class Journal:
         self._connection = connection
         self._study = study
         self._pid = os.getpid()
-        self._workers: dict[str, int] = {
-            schema.restore_text(name): key
-            for key, name in connection.execute("SELECT id, name FROM workers")
-        }
+        self._workers = self._known_workers()
 
     @classmethod
     def open(
@@ -164,11 +162,16 @@ class Journal:
                     )
             connection.executemany(_INSERT, [self._row(e, workers) for e in evaluations])
             connection.execute("COMMIT")
+            self._workers = workers
         except BaseException:
             if connection.in_transaction:
                 connection.rollback()
+            self._workers = self._known_workers()  # Ctrl-C may have come after the commit
             raise
-        self._workers = workers
+
+    def _known_workers(self) -> dict[str, int]:
+        rows = self._connection.execute("SELECT id, name FROM workers")
+        return {schema.restore_text(name): key for key, name in rows}
 
     def _row(self, evaluation: Evaluation, workers: Mapping[str, int]) -> tuple[Any, ...]:
         search, x, outcome, attempt, final = evaluation
@@ -212,12 +215,13 @@ def _look(file: str) -> None:
         raise JournalError(f"cannot open {file}: there is no folder {folder}")
     if os.path.exists(file):
         read(file, lambda connection: schema.identify(connection, file))
+    for place, what in ((folder, "its folder"), (file, "it")):
+        if os.path.exists(place) and not os.access(place, os.W_OK):
+            raise JournalError(f"cannot write to {file}: {what} is read-only")
 
 
 def _study(connection: sqlite3.Connection, file: str, name: str, settings: Any) -> int:
     """Return the id of a study; make it, or compare its settings."""
-    from nelder import __version__
-
     stored = schema.store_text(name)
     row = connection.execute(
         "SELECT id, settings FROM studies WHERE name = ?", (stored,)
@@ -225,7 +229,7 @@ def _study(connection: sqlite3.Connection, file: str, name: str, settings: Any) 
     if row is None:
         cursor = connection.execute(
             "INSERT INTO studies VALUES (NULL, ?, ?, ?, ?)",
-            (stored, time.time(), __version__, json.dumps(settings)),
+            (stored, time.time(), _version(), json.dumps(settings)),
         )
         return cast("int", cursor.lastrowid)
     key, recorded = row
@@ -236,6 +240,14 @@ def _study(connection: sqlite3.Connection, file: str, name: str, settings: Any) 
             + "\n  ".join(found)
         )
     return key
+
+
+def _version() -> str:
+    """Return the version of nelder that is installed."""
+    try:
+        return metadata.version("nelder")
+    except metadata.PackageNotFoundError:  # run from a folder
+        return "unknown"
 
 
 def _not_recorded(evaluations: Sequence[Evaluation]) -> str:
