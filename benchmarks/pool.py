@@ -16,19 +16,20 @@ import numpy as np
 import nelder
 from benchmarks.peers import NEVER
 from benchmarks.problems.problem import Array
+from benchmarks.problems.scalable import scalable
 from benchmarks.report import Goal, Report, Table, installed
 from benchmarks.timing import Run, costs, median
 
 __all__ = ["run"]
 
 DIM = 4
+LONG_DIM = 40  # of a Rosenbrock valley that is longer than the evaluations below
 WORKERS = 2
 ROUNDS = 41
 SHORT, LONG = 20, 120
-MEMORY = (20_000, 120_000)  # evaluations: where the driver's memory is read
+MEMORY = (5_000, 55_000)  # evaluations: where the driver's memory is read
 MOST = 1.3  # times the bare round trip
 KEPT = 16  # bytes an evaluation: a list of points that grew would show
-FALL = 400.0  # a second: about as in `overhead`
 
 
 def empty(x: Array) -> float:
@@ -149,12 +150,6 @@ def _round_trips(kind: Kind) -> list[float]:
 # The memory of the driver
 
 
-def falling(x: Array) -> float:
-    """Return noise that falls with time, in any process: the simplex never closes up."""
-    now = time.monotonic_ns()
-    return 0.618034 * now % 1.0 - FALL * 1e-9 * now
-
-
 class _Resident:
     """A callback that reads the memory of the process after so many evaluations, then ends."""
 
@@ -173,10 +168,11 @@ class _Resident:
 def _growth(threads: bool) -> float:
     """Return the bytes by which this process grows with an evaluation."""
     memory = _Resident()
+    valley = scalable(LONG_DIM)[2]
     with ThreadPoolExecutor(WORKERS) as executor:
         nelder.minimize(
-            falling,
-            np.ones(DIM),
+            valley.fun,
+            valley.x0,
             method=nelder.NelderMead(convergence=NEVER),
             maxfev=2 * MEMORY[-1],
             callback=memory,
@@ -248,7 +244,8 @@ def run() -> Report:
             f"Time on the wall; the slope between {SHORT} and {LONG} evaluations; medians of "
             f"{ROUNDS} interleaved rounds.",
             "Memory: that of a whole search, in a fresh process, as the system counts it "
-            "(resident set; Linux only), with look-ahead and without history.",
+            "(resident set; Linux only), with look-ahead and without history: along the chained "
+            f"Rosenbrock valley in {LONG_DIM} dimensions.",
             *([f"Not installed: {', '.join(left_out)}."] if left_out else []),
         ],
         packages=packages,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nelder.drive.schedule import Log, Policy
 from nelder.errors import InvalidArgumentError
-from nelder.evaluation import Failure, Recorded
 from nelder.options import OnFailure, check_on_failure, check_retries, check_seconds, is_whole
 
 if TYPE_CHECKING:
     from nelder.evaluate.pool import Objective
     from nelder.evaluate.pool import Pool as ClosablePool
+    from nelder.search.nelder_mead import NelderMead
 
 __all__ = ["Means"]
 
@@ -85,6 +85,30 @@ class Means:
 
         return closing(make_pool(objective, self.workers, self.vectorized, self.timeout))
 
+    def method_for(self, method: NelderMead, workers: int) -> NelderMead:
+        """Return what `method` is with so many workers; as recorded, where a study goes on."""
+        made = method.for_workers(workers)
+        if made is method or self.journal is None:
+            return made
+        from nelder.journal.reading import recorded_settings
+
+        settings = recorded_settings(*self._study) or {}
+        recorded: Any = settings.get("method", {}).get("workers")
+        return method.for_workers(recorded or workers)
+
+    @property
+    def _study(self) -> tuple[Any, Any]:
+        """The path of the journal and the name of the study."""
+        journal: object = self.journal
+        if isinstance(journal, tuple):
+            pair = cast("tuple[Any, ...]", journal)
+            if len(pair) != 2 or not isinstance(pair[1], str) or not pair[1]:
+                raise InvalidArgumentError(
+                    f"journal={pair!r}: expected a path, or a path and the name of a study"
+                )
+            return pair
+        return journal, "main"
+
     def log(self, problem: dict[str, Any]) -> AbstractContextManager[Log | None]:
         """Return where evaluations of `problem` are recorded, or None; to be closed at the end."""
         if self.journal is None:
@@ -92,18 +116,5 @@ class Means:
         from nelder.journal.describe import describe
         from nelder.journal.store import Journal
 
-        pair = isinstance(self.journal, tuple)
-        path, study = cast("tuple[Any, Any]", self.journal) if pair else (self.journal, "main")
-        journal = Journal.open(path, study, describe(problem))
-        return closing(_J(journal))
-
-
-class _J:
-    def __init__(self, j):
-        self.j = j
-        self.append = j.append
-        self.close = j.close
-
-    def recorded(self):
-        for s, x, v, k, m, a, f in self.j.recorded():
-            yield Recorded(s, x, v, None if k is None else Failure(k, m), a, f)
+        path, study = self._study
+        return closing(Journal.open(path, study, describe(problem)))

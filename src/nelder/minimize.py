@@ -163,7 +163,7 @@ def minimize(
         search = method.for_workers(1).start(parameters.x0, box)
         return drive(search, objective, budget, means.policy.on_failure, observers)
     with means.pool(objective) as pool:
-        method = method.for_workers(pool.workers)
+        method = means.method_for(method, pool.workers)
         problem = {
             "objective": fun,
             "args": args,

@@ -139,7 +139,7 @@ def multistart(
             _whole(method, box, objective, budget, means, found)
         else:
             with means.pool(objective) as pool:
-                method = method.for_workers(pool.workers)
+                method = means.method_for(method, pool.workers)
                 problem = {
                     "objective": fun,
                     "args": args,

@@ -109,7 +109,7 @@ def test_kill_at_random_moments_loses_nothing(path):
     code = """
 import random
 random.seed(int(sys.argv[2]))
-there, during = 0, 0
+there = 0
 for kill in range(100):
     reader, writer = os.pipe()
     child = os.fork()
@@ -124,14 +124,14 @@ for kill in range(100):
             os.write(writer, b"a" * len(batch))
             i += len(batch)
     os.close(writer)
+    said = b"".join(os.read(reader, 1) for _ in range(kill % 3))  # opening, just open, writing
     time.sleep(random.random() * 0.02)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    acknowledged = 0
     while data := os.read(reader, 65536):
-        acknowledged += data.count(b"a")
-        during += data.count(b"o")
+        said += data
     os.close(reader)
+    acknowledged = said.count(b"a")
     read = load(path).studies if os.path.exists(path) else ()
     loaded = read[0].evaluations.values.tolist() if read else []
     journal = Journal.open(path)
@@ -140,11 +140,10 @@ for kill in range(100):
     assert values == loaded == list(range(len(values))), values
     assert there + acknowledged <= len(values) <= there + acknowledged + 3, (there, acknowledged)
     there = len(values)
-print(during, there)
+print(there)
 """
-    during, there = map(int, run(code, path, 12345).split())
-    assert during > 10
-    assert there > 100
+    there = int(run(code, path, 12345))
+    assert there >= 33
     assert len(load(path).evaluations) == there
 
 

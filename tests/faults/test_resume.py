@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,19 @@ def test_a_finished_search_is_not_evaluated_again(tmp_path):
     assert len(lines(log)) == evaluations
     longer = driver.run(journal, **{**options, "maxfev": 4000})
     assert longer == first
+
+
+def test_the_rule_of_thumb_is_that_of_the_first_call(tmp_path):
+    """``KWorst()`` moves as many vertices after a break as before, with any number of workers."""
+    rosenbrock = driver.Logged(str(tmp_path / "log"), 0.0)
+    first, journal = np.linspace(-1.2, 1.0, 12), tmp_path / "fit.db"
+    with ThreadPoolExecutor(12) as executor:
+        twelve = {"method": nelder.KWorst(), "workers": executor, "history": True}
+        whole = nelder.minimize(rosenbrock, first, maxfev=200, **twelve)
+        nelder.minimize(rosenbrock, first, maxfev=90, journal=journal, **twelve)
+    resumed = nelder.minimize(
+        rosenbrock, first, method=nelder.KWorst(), maxfev=200, journal=journal, history=True
+    )
+    assert resumed.history.points.tobytes() == whole.history.points.tobytes()
+    alone = nelder.minimize(rosenbrock, first, method=nelder.KWorst(), maxfev=200, history=True)
+    assert alone.history.points.tobytes() != whole.history.points.tobytes()

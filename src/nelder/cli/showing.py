@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from nelder.cli.display import duration
 from nelder.cli.endings import number
-from nelder.cli.replay import standing
+from nelder.cli.replay import Standing, standing
 from nelder.cli.studies import Recorded, run_of, study_of
 from nelder.errors import InvalidArgumentError
 from nelder.journal.reading import load
@@ -54,16 +54,15 @@ def show(path: str, failures: bool, as_json: bool) -> None:
         print("\n".join(_failures_in_full(study)))
 
 
-def _status(path: str, run: Recorded | None, study: Study) -> tuple[str, str]:
+def _status(path: str, run: Recorded | None, now: Standing | None) -> tuple[str, str]:
     """Return how far the search has come, and what goes on."""
     if run is None:
         return "", "the same call again goes on where it stands"
-    if not len(study.evaluations):
+    if now is None:
         return "nothing evaluated yet", _resume(path)
-    now = standing(run, study)
     if now.ended:
         return f"{now.result.status.kind}: {now.result.message}", ""
-    return f"not ended, after {now.result.nfev} evaluations used", _resume(path)
+    return "not ended", _resume(path)
 
 
 def _resume(path: str) -> str:
@@ -71,16 +70,21 @@ def _resume(path: str) -> str:
 
 
 def _facts(path: str, run: Recorded | None, study: Study) -> list[tuple[str, str]]:
-    status, further = _status(path, run, study)
     rows = study.evaluations
+    now = standing(run, study) if run and len(rows) else None
+    status, further = _status(path, run, now)
     facts = [("status", status)] if status else []
     if study.best is not None:
         facts.append(("best value", repr(study.best.value)))
         point = dict(zip(study.names, study.best.x.tolist(), strict=True))
         order = run.problem.parameters if run else study.names
         facts += [(f"  {name}", repr(point[name])) for name in order]
-    failed = f", {len(study.failures)} of them failed" if len(study.failures) else ""
-    facts.append(("evaluations", f"{len(rows)}{failed}"))
+    parts = [f"{len(rows)}"]
+    if len(study.failures):
+        parts.append(f"{len(study.failures)} of them failed")
+    if now and now.result.nfev < len(rows):
+        parts.append(f"{now.result.nfev} used by the search")
+    facts.append(("evaluations", ", ".join(parts)))
     if len(rows):
         typical = sorted(rows.seconds.tolist())[len(rows) // 2]
         facts.append(("one takes", f"{typical:.3g} s (median)"))

@@ -292,7 +292,9 @@ class _Process(LokyProcess):
 
     def terminate(self) -> None:
         """Kill it; in the driver."""
-        if POSIX and self.is_alive():
+        if not self.is_alive():
+            return
+        if POSIX:
             with suppress(ProcessLookupError):  # it has just been started
                 os.killpg(cast("int", self.pid), signal.SIGKILL)
                 return

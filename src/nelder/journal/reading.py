@@ -20,7 +20,7 @@ from nelder.journal.study import Best, Evaluations, Study
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LoadedJournal", "load"]
+__all__ = ["LoadedJournal", "load", "recorded_settings"]
 
 _CHUNK = 10_000  # rows held as Python objects at a time
 
@@ -33,7 +33,8 @@ class LoadedJournal:
     """What a journal held when it was loaded.
 
     ``settings``, ``names``, ``evaluations``, ``best``, ``failures`` and ``frame()`` are those of
-    its study where there is one; where there are several, take one of them: ``journal["name"]``.
+    its study where there is one, or one that holds evaluations; where there are several, take one
+    of them: ``journal["name"]``.
 
     Attributes
     ----------
@@ -80,9 +81,11 @@ class LoadedJournal:
         return self._only().frame()
 
     def _only(self) -> Study:
-        if len(self.studies) != 1:
+        begun = [study for study in self.studies if len(study.evaluations)]
+        one = begun or self.studies  # a study without evaluations may be but a note
+        if len(one) != 1:
             raise JournalError(f"{self.path} holds {self._names()}: expected one study")
-        return self.studies[0]
+        return one[0]
 
     def _names(self) -> str:
         names = ", ".join(repr(study.name) for study in self.studies)
@@ -122,6 +125,29 @@ def load(path: str | os.PathLike[str]) -> LoadedJournal:
         return LoadedJournal(file, read(file, lambda connection: _studies(connection, file)))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise JournalError(f"{file} is damaged ({error})") from error
+
+
+def recorded_settings(path: object, study: str) -> dict[str, Any] | None:
+    """Return the settings of a study; None where there is no such file or study yet.
+
+    Raises
+    ------
+    JournalError
+        The file cannot be read, or is no journal.
+    """
+    file = read_path(path, "journal")
+    if not os.path.exists(file) or not os.path.getsize(file):
+        return None
+
+    def settings(connection: sqlite3.Connection) -> dict[str, Any] | None:
+        if not schema.identify(connection, file):
+            return None
+        row = connection.execute(
+            "SELECT settings FROM studies WHERE name = ?", (schema.store_text(study),)
+        ).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    return read(file, settings)
 
 
 def _studies(connection: sqlite3.Connection, file: str) -> tuple[Study, ...]:

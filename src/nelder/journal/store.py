@@ -12,23 +12,22 @@ from importlib import metadata
 from typing import Any, cast
 
 from nelder.errors import InvalidArgumentError, JournalError, JournalMismatchError
-from nelder.evaluation import Evaluation
+from nelder.evaluation import Evaluation, Failure, Recorded
 from nelder.journal import schema
 from nelder.journal.causes import journal_error
 from nelder.journal.describe import differences
 from nelder.journal.lock import WriterLock
 from nelder.journal.opening import open_to_write, read, read_path
 
-__all__ = ["Journal", "Recorded"]
-
-# search, x as bytes, value, kind of failure or None, its message, attempt, final
-Recorded = tuple[int, bytes, float, str | None, str, int, bool]
+__all__ = ["Journal"]
 
 _CHUNK = 10_000  # rows held at a time while reading
 
 _INSERT = "INSERT INTO evaluations VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _READ = """SELECT id, search, x, value, kind, message, attempt, final FROM evaluations
     WHERE id > ? AND id <= ? AND study = ? ORDER BY id LIMIT ?"""
+_FAILED = """SELECT id, search, x, attempt FROM evaluations
+    WHERE id <= ? AND study = ? AND (kind IS NOT NULL OR attempt > 1) ORDER BY id"""
 
 
 class Journal:
@@ -98,30 +97,44 @@ class Journal:
     def recorded(self) -> Iterator[Recorded]:
         """Give what was recorded for this study before this call, in order.
 
-        Yields
+        Failures that were followed by another attempt are left out: what became of that counts. A
+        few thousand rows are held at a time.
+
+        Raises
         ------
-        search, x, value, kind, message, attempt, final : tuple
-            `x` is the bytes of little-endian float64; `kind` and `message` are those of the
-            failure, None and "" where there is none. A few thousand rows are held at a time.
+        JournalError
+            The file cannot be read.
         """
         execute = self._connection.execute
         try:
             last = execute("SELECT ifnull(max(id), 0) FROM evaluations").fetchone()[0]
+            tried_again = self._tried_again(last)
             key = 0
             while rows := execute(_READ, (key, last, self._study, _CHUNK)).fetchall():
                 key = rows[-1][0]
-                for _, search, x, value, kind, message, attempt, final in rows:
-                    yield (
-                        search,
-                        x,
-                        math.nan if value is None else value,
-                        kind,
-                        schema.restore_text(message) if message else "",
-                        attempt,
-                        final == 1,
-                    )
+                for row, search, x, value, kind, message, attempt, final in rows:
+                    if row not in tried_again:
+                        yield Recorded(
+                            search,
+                            x,
+                            math.nan if value is None else value,
+                            kind and Failure(kind, schema.restore_text(message)),
+                            attempt,
+                            final == 1,
+                        )
         except sqlite3.Error as error:
             raise journal_error(self.path, "cannot read", error) from error
+
+    def _tried_again(self, last: int) -> set[int]:
+        """Return the ids, up to `last`, of failures that were followed by another attempt."""
+        found: set[int] = set()
+        before: dict[tuple[int, bytes], tuple[int, int]] = {}
+        for key, search, x, attempt in self._connection.execute(_FAILED, (last, self._study)):
+            earlier, number = before.get((search, x), (0, 0))
+            if earlier and number + 1 == attempt:
+                found.add(earlier)
+            before[search, x] = key, attempt
+        return found
 
     def append(self, evaluations: Sequence[Evaluation]) -> None:
         """Record evaluations: all of them are on disk when this returns, or none.
