@@ -263,3 +263,34 @@ def test_in_a_terminal_it_is_shown_live(folder):
     assert "maxfev evaluations are used up" in shown
     assert "nelder resume rosenbrock.db --maxfev 40" in shown
     assert "\x1b[?25h" in shown  # the cursor is back
+
+
+def test_a_terminal_that_is_closed_ends_the_run(folder):
+    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+    take += "; os.execv(sys.argv[1], sys.argv[1:])"
+    terminal, end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", take, *COMMAND, *RUN[:-1], *ROSENBROCK],
+        cwd=folder,
+        env=os.environ | {"PAUSE": "0.1", "TERM": "xterm"},
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        start_new_session=True,
+    )
+    os.close(end)
+    wait_for(folder, 4)
+    os.close(terminal)
+    assert process.wait() == 129
+    assert not any(runs(pid) for pid in began(folder))
+    assert len(nelder.load(folder / "s.db")["main"].evaluations) >= 3
+
+
+def test_a_reader_that_goes_away_ends_the_run(folder):
+    process = start(folder, *RUN, *ROSENBROCK, pause=0.1)
+    wait_for(folder, 4)
+    process.stdout.close()
+    assert process.wait() == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert not any(runs(pid) for pid in began(folder))

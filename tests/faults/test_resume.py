@@ -1,4 +1,4 @@
-"""The driver is killed at any moment, and the same call goes on: nothing is lost, no bit differs."""
+"""The driver is killed at any moment, and the same call goes on: no evaluation or bit is lost."""
 
 from __future__ import annotations
 

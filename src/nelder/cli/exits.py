@@ -24,7 +24,7 @@ MEANING = (
     (BUDGET, "maxfev or maxtime is used up"),
     (FAILED, "the objective failed, has no finite value, or falls without end"),
     (JOURNAL, "the study cannot be read or written, is in use, or is another problem's"),
-    (130, "interrupted by Ctrl-C; 143 by SIGTERM, 129 by a closed terminal"),
+    (130, "interrupted by Ctrl-C; 143 by SIGTERM, 129 by a closed terminal, 141 by a closed pipe"),
 )
 
 _BY_STATUS = {

@@ -1,6 +1,9 @@
 """What users give, on the command line or in a problem file, read into a problem and options.
 
-Both have the same keys; those of a file are the names of the options without their dashes.
+Both have the same keys. Those of a problem file, in TOML, are the names of the options without
+their dashes, and ``command`` (a list), ``objective`` (``"module:function"``), and the tables
+``[parameters]`` (``k = "0.1:10"``, ``k = 1.5`` or ``k = { low = 0, high = 2, start = 1 }``) and
+``[env]``. Files in it are found from its folder, where its program runs too.
 """
 
 from __future__ import annotations

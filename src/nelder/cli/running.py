@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
+import sys
 from collections.abc import Generator
 from types import FrameType
 from typing import Any
@@ -41,9 +43,15 @@ def execute(path: str | None, run: Recorded, display: Display) -> int:
     objective = run.problem.objective(run.folder, run.options.timeout)
     path = path or new_file(run.problem, run.folder)
     record(path, run)
-    with display.showing(path, run):
-        ending = _ending(path, run, objective, display)
-    display.end(ending)
+    ending = None
+    try:
+        with display.showing(path, run):
+            ending = _ending(path, run, objective, display)
+        display.end(ending)
+    except OSError:  # the terminal is gone, or nobody reads any more
+        if ending is None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return ending.code
 
 
@@ -55,6 +63,9 @@ def _ending(path: str, run: Recorded, objective: Any, display: Display) -> Endin
         number = interrupt.number if isinstance(interrupt, _EndedError) else signal.SIGINT
         result = getattr(interrupt, "result", None)
         return of_interrupt(path, 128 + number, _NAMES[number], result)
+    except BrokenPipeError as error:
+        result = getattr(error, "result", None)
+        return of_interrupt(path, 128 + _CLOSED_PIPE, "nobody reads the output", result)
     except _HopelessError as error:
         return _hopeless(path, objective, error.result)
     except ReturnValueError as error:
@@ -92,11 +103,12 @@ def _result(path: str, run: Recorded, objective: Any, display: Display) -> Resul
 
 # Signals
 
-_NAMES: dict[int, str] = {
-    signal.SIGINT: "interrupted",
-    signal.SIGTERM: "ended by SIGTERM",
-    signal.SIGHUP: "ended by a closed terminal (SIGHUP)",
+_NAMES = {
+    2: "interrupted",
+    15: "ended by SIGTERM",
+    1: "ended by a closed terminal (SIGHUP)",
 }
+_CLOSED_PIPE = 13
 
 
 class _EndedError(KeyboardInterrupt):
@@ -114,7 +126,7 @@ def _ended_by_signals() -> Generator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         raise _EndedError(number)
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    numbers = [number for number in signal.Signals if number in (1, 15)]  # Windows has no SIGHUP
     before = [signal.getsignal(number) for number in numbers]
     for number, handler in zip(numbers, before, strict=True):
         if handler is not signal.SIG_IGN:  # as nohup wants it

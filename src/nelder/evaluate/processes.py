@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from queue import SimpleQueue
 from typing import Any, cast
 
@@ -272,6 +273,7 @@ class _Process(LokyProcess):
     def start(self) -> None:
         """Start it, deaf to Ctrl-C from the first moment; in the driver."""
         if POSIX:
+            resource_tracker.ensure_running()  # before, as its start lets Ctrl-C through again
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 super().start()
