@@ -10,6 +10,9 @@ from nelder.evaluation import Failure, Recorded
 
 __all__ = ["Known"]
 
+# Values of one search that wait to be used, at most: the oldest are guesses that never will be.
+KEPT = 100_000
+
 
 class Known:
     """Values by search and point, each given out once.
@@ -72,8 +75,10 @@ class Known:
         values = self.of(search)
         if x in values:
             self._later.setdefault(place, deque()).append(value)
-        else:
-            values[x] = value
+            return
+        values[x] = value
+        if len(values) > KEPT:
+            del values[next(iter(values))]
 
     def _read(self, row: Recorded) -> None:
         if row.failure is not None:

@@ -111,6 +111,12 @@ class Run:
     budget : Budget
     watch : Watch
     status : Status
+    needed : dict
+        What it waits for, by the bytes of the points.
+    fresh : set
+        Points of this call whose values wait to be used.
+    tries : dict
+        Failed attempts of this call, by point.
     """
 
     index: int
@@ -119,6 +125,8 @@ class Run:
     watch: Watch
     status: Status = Status.RUNNING
     needed: dict[bytes, Planned] = field(default_factory=dict[bytes, Planned])
+    fresh: set[bytes] = field(default_factory=set[bytes])
+    tries: dict[bytes, int] = field(default_factory=dict[bytes, int])
 
 
 @dataclass(frozen=True)
@@ -189,8 +197,6 @@ class _Scheduler:
         self._active: list[Run] = []
         self._flight: dict[int, _Task] = {}
         self._sent: set[tuple[int, bytes]] = set()  # what is in flight, by search and point
-        self._fresh: set[tuple[int, bytes]] = set()  # values of this call that wait to be used
-        self._tries: dict[tuple[int, bytes], int] = {}  # failed attempts of this call
         self._number = count()
         self._all_begun = False
         self._typical = 0.0  # seconds of an evaluation
@@ -253,7 +259,7 @@ class _Scheduler:
             place = (run.index, key)
             if place in self._sent:
                 continue
-            tried = self._known.attempts(run.index, key) + self._tries.get(place, 0)
+            tried = self._known.attempts(run.index, key) + run.tries.get(key, 0)
             task = next(self._number)
             self._pool.submit(task, planned.x)
             self._flight[task] = _Task(run, planned.x, key, tried + 1)
@@ -303,7 +309,7 @@ class _Scheduler:
         records: list[Evaluation] = []
         for number, outcome in finished:
             task = self._flight[number]
-            tries = self._tries.get((task.run.index, task.key), 0) + 1
+            tries = task.run.tries.get(task.key, 0) + 1
             final = (
                 outcome.failure is None
                 or outcome.failure.kind == "return value"
@@ -317,14 +323,14 @@ class _Scheduler:
         touched: dict[int, Run] = {}
         for (number, outcome), record in zip(finished, records, strict=True):
             task = self._forget(number)
-            run, place = task.run, (task.run.index, task.key)
+            run, key = task.run, task.key
             run.watch.nahead += 1
             if not record.final:
-                self._tries[place] = self._tries.get(place, 0) + 1
+                run.tries[key] = run.tries.get(key, 0) + 1
             elif run.status is Status.RUNNING:
-                self._tries.pop(place, None)
-                self._known.put(*place, outcome.value, outcome.failure)
-                self._fresh.add(place)
+                run.tries.pop(key, None)
+                self._known.put(run.index, key, outcome.value, outcome.failure)
+                run.fresh.add(key)
                 touched[run.index] = run
         return list(touched.values())
 
@@ -354,8 +360,8 @@ class _Scheduler:
                 run.needed = self._plan(run, self._pool.workers, least=1.0)
                 return False
             value, failure = known
-            if self._fresh and (run.index, key) in self._fresh:
-                self._fresh.discard((run.index, key))
+            if key in run.fresh:
+                run.fresh.discard(key)
                 watch.nahead -= 1
             if watch.recorder:
                 points, values = watch.recorder.room(search.nfev)
