@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.result import Result
+from nelder.result import Result, Status
 
 __all__ = ["Minimum", "MultistartResult", "distinct_minima"]
 
@@ -62,7 +62,8 @@ class MultistartResult:
     values : ndarray of shape (searches,)
         Their values.
     statuses : ndarray of int, shape (searches,)
-        Why each ended, as in `Status`; -1 where it had not, or not begun.
+        Why each ended, as in `Status`: ``INTERRUPTED`` where it was cut short, -1 where it was not
+        begun.
     nfevs : ndarray of int, shape (searches,)
         Evaluations of each.
     nfev : int
@@ -100,7 +101,7 @@ class MultistartResult:
             ]
         else:
             rows.append(("x", np.array2string(flat, precision=10, threshold=20)))
-        ended = int(np.count_nonzero(self.statuses >= 0))
+        ended = int(np.isin(self.statuses, (Status.RUNNING, Status.INTERRUPTED), invert=True).sum())
         rows += [
             ("searches", f"{ended} of {len(self.starts)} ended"),
             ("nfev", f"{self.nfev}"),
@@ -111,7 +112,11 @@ class MultistartResult:
         if len(self.minima) > shown:
             rows.append(("", f"and {len(self.minima) - shown} more"))
         width = max(len(name) for name, _ in rows)
-        lines = [f"{name:>{width}}{':' if name else ' '} {value}" for name, value in rows]
+        lines = [
+            f"{name:>{width}}{':' if name else ' '} "
+            + value.replace("\n", "\n" + " " * (width + 2))
+            for name, value in rows
+        ]
         return "\n".join([f"nelder.MultistartResult: {self.message}", *lines])
 
 

@@ -17,7 +17,6 @@ from nelder.core.leg import Leg
 from nelder.core.machine import Stage
 from nelder.drive.loop import Evaluator, Observers, Watch, drive
 from nelder.drive.schedule import Log, NoLog, Pool, Run, schedule
-from nelder.errors import NelderError
 from nelder.evaluate.native import NativeObjective
 from nelder.evaluate.objective import read_objective
 from nelder.evaluate.python import PythonObjective
@@ -136,7 +135,7 @@ def multistart(
     found = _Found(parameters, begins, Observers(parameters.restore, parameters.names))
     try:
         if means.here or (means.in_threads and isinstance(objective, NativeObjective)):
-            _whole(method, box, objective, budget, means, found)
+            _whole(method.for_workers(1), box, objective, budget, means, found)
         else:
             with means.pool(objective) as pool:
                 method = means.method_for(method, pool.workers)
@@ -175,8 +174,8 @@ def _whole(
     deadline = found.began + budget.maxtime
     turn = Lock()
 
-    def search(index: int) -> None:
-        left = deadline - time.perf_counter()
+    def search(index: int, until: float = deadline) -> None:
+        left = until - time.perf_counter()
         if left <= 0.0 and index > 0:
             over.set()
             return
@@ -221,9 +220,9 @@ def _whole(
                     return
 
     search(0)
-    if over.is_set():
-        return
     count = len(found.starts)
+    if over.is_set() or count == 1:
+        return
     native = isinstance(objective, NativeObjective)
     quick = time.perf_counter() - found.began < QUICK and budget.maxiter == math.inf
     many = native and quick and Lanes.fits(method, box)
@@ -242,7 +241,8 @@ def _whole(
                 over.set()  # the others need not go on
                 raise
     if found.lowest is not None:  # it was settled among many, without a result
-        search(found.lowest)
+        over.clear()
+        search(found.lowest, math.inf)
 
 
 def _interleaved(
@@ -274,8 +274,8 @@ def _interleaved(
             found.take(run.index, run.watch.result(run.search, Status.INTERRUPTED))
 
 
-class _OverError(NelderError):
-    """Another search has ended all of them."""
+class _OverError(BaseException):
+    """Another search has ended all of them; no failure of the objective."""
 
 
 @dataclass(frozen=True)
@@ -388,5 +388,6 @@ class _Found:
 
 def _scale(parameters: Parameters, x: Array) -> Array:
     """Return the size of each coordinate: its range, or abs(x) and at least 1 without bounds."""
-    width = parameters.upper - parameters.lower
+    with np.errstate(over="ignore"):
+        width = parameters.upper - parameters.lower
     return np.where(np.isfinite(width), width, np.maximum(1.0, np.abs(x)))

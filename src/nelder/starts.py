@@ -43,19 +43,27 @@ def read_starts(
     MissingExtraError
         Sampling needs SciPy.
     """
+    if not (is_whole(seed) and seed >= 0):
+        raise InvalidArgumentError(f"seed={seed!r}: expected a whole number, 0 or above")
+    if not isinstance(sampler, str) or sampler not in _SAMPLERS:
+        raise InvalidArgumentError(f"sampler={sampler!r}: expected one of {list(_SAMPLERS)}")
+    if hasattr(bounds, "__next__"):  # such as zip(low, high): it is read more than once
+        bounds = list(bounds)
     if x0s is None:
-        return _sampled(bounds, starts, sampler, seed)
+        return _sampled(bounds, starts, sampler, int(seed))
     if starts is not None:
         raise InvalidArgumentError(
             f"starts={starts!r}: expected none with x0s, which gives the starts"
         )
-    if isinstance(x0s, Mapping) or not hasattr(x0s, "__len__"):
+    if not (hasattr(x0s, "__len__") and hasattr(x0s, "__getitem__")) or (
+        isinstance(x0s, (Mapping, str)) or getattr(x0s, "ndim", 1) == 0
+    ):
         raise InvalidArgumentError(f"x0s={x0s!r}: expected a sequence of starts")
     if len(x0s) == 0:
         raise InvalidArgumentError("x0s is empty: expected at least one start")
     if isinstance(x0s, np.ndarray) and cast("Any", x0s).ndim == 2:
         flat = cast("Any", x0s)
-        first = Parameters.read(flat[0], bounds)
+        first = _read(flat[0], 0, bounds)
         if flat.dtype.kind in "iuf" and np.isfinite(flat).all():  # else say below what is wrong
             return first, np.array(flat, dtype=np.float64)
     each = [_read(x0, i, bounds) for i, x0 in enumerate(cast("Sequence[Any]", x0s))]
@@ -77,14 +85,16 @@ def _read(x0: Any, i: int, bounds: Any) -> Parameters:
         raise
 
 
-def _sampled(
-    bounds: Any, starts: object, sampler: object, seed: object
-) -> tuple[Parameters, Array]:
-    if bounds is None:
-        raise InvalidArgumentError("x0s=None, bounds=None: expected starts, or bounds to sample in")
+def _sampled(bounds: Any, starts: object, sampler: str, seed: int) -> tuple[Parameters, Array]:
+    if bounds is None or (hasattr(bounds, "__len__") and len(bounds) == 0):
+        raise InvalidArgumentError(
+            f"x0s=None, bounds={bounds!r}: expected starts, or bounds to sample in"
+        )
     parameters = Parameters.read(_middle(bounds), bounds)
     lower, upper = parameters.lower, parameters.upper
-    for i in np.flatnonzero(~np.isfinite(upper - lower)).tolist():
+    with np.errstate(over="ignore"):
+        width = upper - lower
+    for i in np.flatnonzero(~np.isfinite(width)).tolist():
         where = parameters.names[i] if parameters.names else f"bounds[{i}]"
         raise InvalidArgumentError(
             f"{where}=({lower[i]}, {upper[i]}): expected finite bounds, as starts are sampled in "
@@ -95,19 +105,15 @@ def _sampled(
         count = starts
     if not (is_whole(count) and count > 0):
         raise InvalidArgumentError(f"starts={starts!r}: expected a whole number above 0")
-    if not (is_whole(seed) and seed >= 0):
-        raise InvalidArgumentError(f"seed={seed!r}: expected a whole number, 0 or above")
-    if not isinstance(sampler, str) or sampler not in _SAMPLERS:
-        raise InvalidArgumentError(f"sampler={sampler!r}: expected one of {list(_SAMPLERS)}")
-    unit = _SAMPLERS[sampler](len(lower), int(count), int(seed))
-    return parameters, np.clip(lower + (upper - lower) * unit, lower, upper)
+    unit = _SAMPLERS[sampler](len(lower), int(count), seed)
+    return parameters, np.clip(lower + width * unit, lower, upper)
 
 
 def _middle(bounds: Any) -> Any:
     """Return a start of the structure of `bounds`: any, as the parameters are read from it."""
     if isinstance(bounds, Mapping):
         items = cast("Mapping[Any, Any]", bounds).items()
-        return {key: _middle(pair) for key, pair in items}
+        return {key: _of_name(part) for key, part in items}
     low = getattr(bounds, "lb", None)
     if low is not None:
         return np.zeros(np.shape(low)) if np.ndim(low) else 0.0
@@ -115,9 +121,19 @@ def _middle(bounds: Any) -> Any:
         rows = list(bounds)
     except TypeError as error:
         raise InvalidArgumentError(f"bounds={bounds!r}: expected pairs (low, high)") from error
-    if len(rows) == 2 and not any(hasattr(row, "__len__") for row in rows):
-        return 0.0  # one pair, of a name
     return np.zeros(len(rows))
+
+
+def _of_name(bounds: Any) -> Any:
+    """Return the same for the bounds of a name: a pair of numbers or of arrays, or names again."""
+    if isinstance(bounds, Mapping):
+        return _middle(bounds)
+    ends = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
+    try:
+        low, high = ends
+        return np.zeros(np.broadcast_shapes(np.shape(low), np.shape(high)))
+    except (TypeError, ValueError):
+        return 0.0  # whoever reads the bounds says what is wrong
 
 
 def _sobol(dim: int, count: int, seed: int) -> Array:

@@ -109,12 +109,15 @@ def test_one_who_has_left_the_group_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(programs, "LAST_WORDS", 0.1)
     code = textwrap.dedent(
         """
-        import os, sys, time
+        import os
+        read, write = os.pipe()
         if os.fork():
+            os.read(read, 1)
             print(4.0, flush=True)
             os._exit(0)
         os.setsid()
         open("pid", "w").write(f"{os.getpid()}\\n")
+        os.write(write, b".")
         while True:
             os.write(1, b"x" * 4096)
         # {k}

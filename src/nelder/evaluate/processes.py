@@ -13,10 +13,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from queue import SimpleQueue
@@ -170,7 +170,7 @@ class ProcessPool:
                 self._end(worker)
                 if fresh:
                     self._error = ExecutorError(
-                        f"cannot start a worker process: {error.__cause__ or error!r}"
+                        f"cannot start a worker process: {error.__cause__ or error}"
                     )
                     self._error.__cause__ = error
                     return
@@ -271,16 +271,19 @@ class _Process(LokyProcess):
     """A worker's process: of its own session, so that it is killed with all that it started."""
 
     def start(self) -> None:
-        """Start it, deaf to Ctrl-C from the first moment; in the driver."""
-        if POSIX:
-            resource_tracker.ensure_running()  # before, as its start lets Ctrl-C through again
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
+        """Start it, deaf to Ctrl-C from the first moment; in the driver.
+
+        Raises
+        ------
+        OSError
+            Whatever goes wrong: pebble takes note of no other.
+        """
+        try:
+            with _no_ctrl_c():
                 super().start()
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        else:
-            super().start()
+        except Exception as error:  # loky's may hide the one that led to it
+            cause = error.__context__ if isinstance(error.__context__, OSError) else error
+            raise OSError(repr(cause)) from error
 
     def run(self) -> None:
         """Do a worker's work; in the worker."""
@@ -307,6 +310,20 @@ class _Process(LokyProcess):
         """As it is, but never 0: a worker that ends itself has not done its task."""
         code = super().exitcode
         return EXITED if code == 0 else code
+
+
+@contextmanager
+def _no_ctrl_c() -> Generator[None]:
+    """Block SIGINT in this thread and in the processes that it starts."""
+    if not POSIX:
+        yield
+        return
+    resource_tracker.ensure_running()  # before, as its start would let Ctrl-C through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with(parent: int) -> None:

@@ -1,0 +1,824 @@
+"""The public surface of `nelder.multistart`, sentence by sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import math
+import os
+import re
+import threading
+from collections import Counter, namedtuple
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numba import cfunc, types
+
+import nelder
+from nelder import NelderMead, Status
+from nelder.minima import distinct_minima
+
+INF = math.inf
+NAN = math.nan
+
+STARTS = np.array([[-1.2, 1.0], [2.0, -3.0], [0.1, 0.2], [3.0, 3.0], [-0.5, 0.0], [1.0, 1.0]])
+
+
+def rosenbrock(x):
+    a = x[1] - x[0] * x[0]
+    b = 1.0 - x[0]
+    return 100.0 * a * a + b * b
+
+
+@cfunc(types.float64(types.int64, types.CPointer(types.float64), types.voidptr))
+def native_rosenbrock(n, x, data):
+    a = x[1] - x[0] * x[0]
+    b = 1.0 - x[0]
+    return 100.0 * a * a + b * b
+
+
+def wells(x):
+    """Four minima, at (±1, ±1) or so; the lowest is at (-1, -1)."""
+    return float(np.sum((x * x - 1.0) ** 2 + 0.1 * x * np.arange(1, len(x) + 1)))
+
+
+SIGNATURE = (ctypes.c_double, ctypes.c_int64, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p)
+
+
+def native(fun):
+    """A C function that calls one of Python's, of two coordinates."""
+
+    @ctypes.CFUNCTYPE(*SIGNATURE)
+    def called(n, x, data):
+        return fun(x)
+
+    return nelder.NativeObjective(called)
+
+
+class Counted:
+    """An objective that remembers every call."""
+
+    def __init__(self, fun=rosenbrock):
+        self.fun = fun
+        self.points = []
+
+    def __call__(self, x):
+        self.points.append(np.array(x))
+        return self.fun(x)
+
+
+class Clock:
+    """A clock that stands still but for what is told it."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        fake = SimpleNamespace(perf_counter=lambda: self.now)
+        for module in ("multistart", "drive.loop", "drive.schedule"):
+            monkeypatch.setattr(f"nelder.{module}.time", fake)
+
+
+def same(many, fun, x0s, **settings):
+    """Assert that every search is that of `minimize` from its start; return the latter."""
+    each = [nelder.minimize(fun, x0, **settings) for x0 in x0s]
+    flat = np.array([result.flat for result in each])
+    assert many.points.tobytes() == flat.tobytes()
+    assert many.values.tolist() == [result.fun for result in each]
+    assert many.statuses.tolist() == [int(result.status) for result in each]
+    assert many.nfevs.tolist() == [result.nfev for result in each]
+    assert many.nfev == sum(result.nfev for result in each)
+    best = min(each, key=lambda result: result.fun)
+    assert (many.fun, many.success, many.message) == (best.fun, best.success, best.message)
+    assert many.best.x is many.x
+    np.testing.assert_equal(many.x, best.x)
+    for name in ("nfev", "nit", "nshrink", "nrestart", "nfailed", "status", "names"):
+        assert many.best[name] == best[name], name
+    np.testing.assert_array_equal(many.best.final_simplex.vertices, best.final_simplex.vertices)
+    return each
+
+
+# Each search is the one of minimize
+
+SETTINGS = [
+    {},
+    {"bounds": [(-2.0, 0.5), (None, 3.0)]},
+    {"bounds": [(-2.0, 0.5), (None, 3.0)], "method": NelderMead(bounds_method="clip")},
+    {"bounds": [(-2.0, 2.0), (0.25, 0.25)]},
+    {"bounds": [(0.5, 0.5), (0.25, 0.25)]},
+    {"maxfev": 33},
+    {"maxfev": 2},
+    {"maxiter": 12},
+    {"maxiter": 0},
+    {"method": NelderMead.tfp()},
+    {"method": NelderMead.scipy()},
+    {"method": NelderMead.optim()},
+    {"method": NelderMead(convergence=lambda simplex, values: values[-1] < 1e-3)},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize(
+    ("fun", "how"),
+    [
+        (rosenbrock, {}),
+        (rosenbrock, {"retries": 1}),
+        (native_rosenbrock, {}),
+        (native_rosenbrock, {"workers": 2}),
+        (native_rosenbrock, {"retries": 1}),
+        (native(rosenbrock), {"workers": 3}),
+    ],
+    ids=["here", "interleaved", "native", "native in threads", "native interleaved", "ctypes"],
+)
+def test_each_search_is_the_one_of_minimize(fun, how, settings):
+    many = nelder.multistart(fun, STARTS, **settings, **how)
+    same(many, rosenbrock, STARTS, **settings)
+    assert many.starts.tolist() == STARTS.tolist()
+
+
+@pytest.mark.parametrize("settings", SETTINGS[:7], ids=str)
+def test_each_search_is_the_one_of_minimize_on_an_executor(settings):
+    with ThreadPoolExecutor(3) as executor:
+        many = nelder.multistart(rosenbrock, STARTS, workers=executor, **settings)
+        same(many, rosenbrock, STARTS, **settings)
+        few = nelder.multistart(rosenbrock, STARTS[:2], workers=(executor, 7), **settings)
+        same(few, rosenbrock, STARTS[:2], **settings)
+
+
+@pytest.mark.parametrize("points", [None, 1, 4, 100])
+def test_each_search_is_the_one_of_minimize_where_all_are_evaluated_at_once(points):
+    def all_of_them(x):
+        return np.array([rosenbrock(row) for row in x])
+
+    many = nelder.multistart(all_of_them, STARTS, vectorized=True, workers=points, maxfev=150)
+    same(many, rosenbrock, STARTS, maxfev=150)
+
+
+def test_each_search_is_the_one_of_minimize_in_processes():
+    pytest.importorskip("pebble")
+
+    def fun(x, offset):
+        return float((x[0] - offset) ** 2 + abs(x[1]))
+
+    many = nelder.multistart(fun, STARTS, (0.5,), workers=2, timeout=60.0)
+    same(many, fun, STARTS, args=(0.5,))
+    assert many.nahead == 0 or many.nahead < many.nfev
+
+
+def test_many_native_searches_are_those_of_minimize():
+    starts = np.random.default_rng(0).normal(size=(700, 2))
+    many = nelder.multistart(native_rosenbrock, starts, workers=2)
+    same(many, native_rosenbrock, starts)
+    assert np.all(many.statuses == Status.CONVERGED)
+
+
+def test_k_worst_is_that_of_minimize_whatever_runs_it():
+    starts = np.random.default_rng(1).normal(size=(3, 9))
+
+    @cfunc(types.float64(types.int64, types.CPointer(types.float64), types.voidptr))
+    def bowl(n, x, data):
+        total = 0.0
+        for i in range(n):
+            total += (i + 1) * x[i] * x[i]
+        return total
+
+    method = nelder.KWorst()
+    same(nelder.multistart(bowl, starts, method=method), bowl, starts, method=method)
+    two = nelder.KWorst(2)
+    same(nelder.multistart(bowl, starts, method=two, workers=2), bowl, starts, method=two)
+    with ThreadPoolExecutor(8) as executor:
+        many = nelder.multistart(bowl, starts, method=method, workers=executor)
+        same(many, bowl, starts, method=method, workers=8)
+
+
+def test_one_start_is_enough():
+    for fun in (rosenbrock, native_rosenbrock):
+        for how in ({}, {"retries": 1}):
+            same(nelder.multistart(fun, [[-1.2, 1.0]], **how), rosenbrock, [[-1.2, 1.0]])
+    same(nelder.multistart(native_rosenbrock, STARTS[:1], workers=2), rosenbrock, STARTS[:1])
+
+
+def test_more_threads_than_searches():
+    same(nelder.multistart(native_rosenbrock, STARTS[:2], workers=5), rosenbrock, STARTS[:2])
+
+
+def test_sampled_starts_are_searched_from():
+    bounds = [(-2.0, 2.0), (-1.0, 3.0)]
+    many = nelder.multistart(rosenbrock, bounds=bounds, starts=5, seed=3)
+    assert many.starts.shape == (5, 2)
+    same(many, rosenbrock, many.starts, bounds=bounds)
+    again = nelder.multistart(native_rosenbrock, bounds=bounds, starts=5, seed=3)
+    assert again.points.tobytes() == many.points.tobytes()
+    other = nelder.multistart(
+        rosenbrock, bounds=bounds, starts=5, seed=3, sampler="latin_hypercube"
+    )
+    assert not np.any(other.starts == many.starts)
+
+
+Line = namedtuple("Line", ["slope", "offset"])
+
+
+@pytest.mark.parametrize("how", [{}, {"retries": 1}])
+def test_named_parameters(how):
+    def fun(p):
+        return (p.slope**2 - 1.0) ** 2 + (p.offset - 2.0) ** 2 + 0.1 * p.slope
+
+    x0s = [Line(2.0, 0.0), Line(-2.0, 0.0), Line(-1.0, 3.0)]
+    many = nelder.multistart(fun, x0s, bounds={"slope": (-3, 3)}, **how)
+    each = same(many, fun, x0s, bounds={"slope": (-3, 3)})
+    assert many.names == ("slope", "offset")
+    assert type(many.x) is Line
+    assert many.points.shape == (3, 2)
+    assert [type(minimum.x) for minimum in many.minima] == [Line, Line]
+    assert many.minima[0].x == min(each, key=lambda result: result.fun).x
+
+
+def test_bounds_by_name_are_sampled_in():
+    def fun(p):
+        return p["a"] ** 2 + float(np.sum((p["k"] - 1.0) ** 2))
+
+    many = nelder.multistart(
+        fun, bounds={"k": (np.zeros(2), np.full(2, 3.0)), "a": (-1, 1)}, starts=4
+    )
+    assert many.names == ("a", "k[0]", "k[1]")
+    assert many.starts.shape == (4, 3)
+    assert set(many.x) == {"a", "k"}
+    np.testing.assert_allclose(many.x["k"], 1.0, atol=1e-6)
+
+
+# What is found
+
+
+def test_minima_and_their_counts():
+    near = {(-1, -1): 4, (-1, 1): 3, (1, -1): 2, (1, 1): 1}
+    rng = np.random.default_rng(0)
+    starts = np.array(
+        [np.array(well) * rng.uniform(0.8, 1.2, 2) for well, m in near.items() for _ in range(m)]
+    )
+    order = rng.permutation(len(starts))
+    starts = starts[order]
+    many = nelder.multistart(wells, starts, bounds=[(-3, 3)] * 2)
+    assert [minimum.count for minimum in many.minima] == [4, 2, 3, 1]
+    for minimum, well in zip(many.minima, [(-1, -1), (1, -1), (-1, 1), (1, 1)], strict=True):
+        assert np.sign(minimum.x).tolist() == list(well)
+        assert len(minimum.searches) == minimum.count
+        values = many.values[minimum.searches]
+        assert values[0] == minimum.fun == values.min()
+        assert many.points[minimum.searches[0]].tolist() == minimum.x.tolist()
+        assert all(np.sign(starts[i]).tolist() == list(well) for i in minimum.searches)
+    found = np.concatenate([minimum.searches for minimum in many.minima])
+    assert sorted(found.tolist()) == list(range(len(starts)))
+    assert many.fun == many.minima[0].fun
+    assert many.x.tolist() == many.minima[0].x.tolist()
+
+
+def test_searches_that_did_not_converge_have_found_no_minimum():
+    many = nelder.multistart(wells, [[0.9, 0.9], [-0.9, -0.9]], maxfev=10)
+    assert many.statuses.tolist() == [Status.MAXFEV, Status.MAXFEV]
+    assert many.minima == ()
+    assert not many.success
+    assert many.fun == many.values.min()
+
+
+def test_searches_without_a_value_are_reported_as_such():
+    def fun(x):
+        return NAN if x[0] > 0.0 else float(x[0] ** 2)
+
+    for how in ({}, {"retries": 1}):
+        many = nelder.multistart(fun, [[5.0], [-1.0], [7.0]], bounds=[(-9, 9)], maxfev=50, **how)
+        same(many, fun, [[5.0], [-1.0], [7.0]], bounds=[(-9, 9)], maxfev=50)
+        none = nelder.multistart(lambda x: NAN, [[5.0], [-1.0]], maxfev=50, **how)
+        assert none.fun == INF
+        assert not none.success
+        assert none.minima == ()
+
+
+def test_a_minimum_counts_as_one_within_a_thousandth_of_the_range_or_size():
+    points = np.array([[1.0, 0.0], [1.0009, 0.0], [1.002, 0.0], [1.0, 0.0011], [5.0, 5.0]])
+    values = np.array([1.0, 0.5, 2.0, 3.0, -9.0])
+    converged = np.array([True, True, True, True, False])
+    groups = distinct_minima(points, values, converged, np.full(2, 1e-3))
+    assert [group.tolist() for group in groups] == [[1, 0], [2], [3]]
+    none = distinct_minima(points, values, np.zeros(5, dtype=bool), np.ones(2))
+    assert none == []
+
+
+@pytest.mark.parametrize(("bounds", "count"), [(None, 1), ([(999.0, 1001.0)], 2)])
+def test_minima_are_told_apart_by_the_scale_of_the_coordinate(bounds, count):
+    def two(x):
+        return float(min(abs(x[0] - 1000.0), abs(x[0] - 1000.1) + 1e-3))
+
+    many = nelder.multistart(two, [[1000.01], [1000.105]], bounds=bounds)
+    assert np.all(many.statuses == Status.CONVERGED)
+    assert abs(many.points[0, 0] - many.points[1, 0]) > 0.09
+    assert len(many.minima) == count
+
+
+# Budgets
+
+
+@pytest.mark.parametrize("how", [{}, {"retries": 1}])
+@pytest.mark.parametrize("fun", [rosenbrock, native_rosenbrock], ids=["python", "native"])
+def test_target_ends_all_searches(fun, how):
+    each = [nelder.minimize(rosenbrock, x0, target=1e-6) for x0 in STARTS]
+    many = nelder.multistart(fun, STARTS, target=1e-6, **how)
+    assert many.success
+    assert many.fun <= 1e-6
+    assert many.best.status is Status.TARGET
+    assert many.statuses.tolist() == [Status.TARGET] + [-1] * (len(STARTS) - 1)
+    assert np.all(np.isnan(many.values[1:]))
+    assert many.nfevs.tolist() == [each[0].nfev] + [0] * (len(STARTS) - 1)
+    assert many.points[1:].tolist() == STARTS[1:].tolist()
+
+
+def test_target_ends_searches_that_are_under_way_in_other_threads():
+    """The second search never ends by itself; the third waits for it, then finds the target."""
+    under_way = threading.Event()
+    numbers = itertools.count()
+
+    def fun(x):
+        if x[0] > 100.0:
+            under_way.set()
+            return -1.0 - 1e-6 * next(numbers)
+        if x[0] < -100.0:
+            assert under_way.wait(60.0)
+            return -1e9
+        return float(x[0] * x[0] + x[1] * x[1])
+
+    many = nelder.multistart(
+        native(fun),
+        [[1.0, 1.0], [1e3, 1e3], [-1e3, -1e3], [2.0, 2.0]],
+        bounds=[(-2e3, 2e3)] * 2,
+        maxfev=10**9,
+        maxiter=10**9,
+        target=-1e6,
+        workers=2,
+    )
+    assert many.fun == -1e9
+    assert many.best.status is Status.TARGET
+    assert many.statuses.tolist() == [
+        Status.CONVERGED,
+        Status.INTERRUPTED,
+        Status.TARGET,
+        Status.RUNNING,
+    ]
+    assert many.nfevs[1] > 0
+    assert many.values[1] <= -1.0
+
+
+@pytest.mark.parametrize("how", [{}, {"retries": 1}], ids=["here", "interleaved"])
+def test_no_evaluation_begins_after_maxtime(monkeypatch, how):
+    clock = Clock(monkeypatch)
+    calls = []
+
+    def slow(x):
+        calls.append(x)
+        clock.now += 1.0
+        return rosenbrock(x)
+
+    many = nelder.multistart(slow, STARTS, maxtime=4.5, **how)
+    assert len(calls) == 5
+    assert many.statuses[0] == Status.MAXTIME
+    assert many.statuses[1:].tolist() == [-1] * (len(STARTS) - 1)
+    assert many.nfev == 5
+
+
+@pytest.mark.parametrize("how", [{}, {"retries": 1}], ids=["here", "interleaved"])
+def test_maxtime_leaves_one_value_at_least(monkeypatch, how):
+    clock = Clock(monkeypatch)
+
+    def slow(x):
+        clock.now += 1.0
+        return rosenbrock(x)
+
+    many = nelder.multistart(slow, STARTS, maxtime=1e-3, **how)
+    assert many.nfev == 1
+    assert many.x.tolist() == STARTS[0].tolist()
+
+
+def test_the_best_of_many_is_told_where_time_is_over(monkeypatch):
+    """Of searches that were run at once the best has no result yet; time does not take it away."""
+    clock = Clock(monkeypatch)
+    starts = np.concatenate([[[2.0, 2.0]], np.full((600, 2), -2.0)])
+    run = nelder.search.lanes.Lanes.run
+
+    def and_an_hour_passes(self, *args):
+        settled = run(self, *args)
+        clock.now += 3600.0
+        return settled
+
+    monkeypatch.setattr("nelder.search.lanes.Lanes.run", and_an_hour_passes)
+
+    @cfunc(types.float64(types.int64, types.CPointer(types.float64), types.voidptr))
+    def two_wells(n, x, data):
+        a = x[0] * x[0] - 1.0
+        return a * a + 0.1 * x[0] + x[1] * x[1]
+
+    many = nelder.multistart(two_wells, starts, maxtime=60.0)
+    ended = np.flatnonzero(many.statuses >= 0)
+    assert ended.tolist() == list(range(257))
+    assert many.fun == np.nanmin(many.values) < 0.0
+    assert many.best.fun == many.fun
+    assert many.success
+    assert many.minima[0].count == 256
+    alone = nelder.minimize(two_wells, starts[1])
+    assert many.points[1].tobytes() == many.x.tobytes() == alone.x.tobytes()
+    assert many.nfevs[1] == alone.nfev
+
+
+# Failures
+
+
+def holes(x):
+    if x[0] > 0.45:
+        raise ValueError("too far")
+    return float(x[0] ** 2 + x[1] ** 2)
+
+
+@pytest.mark.parametrize("how", [{}, {"workers": 1}, {"retries": 2}])
+def test_an_error_in_one_search_keeps_what_others_found(how):
+    if "workers" in how:
+        pytest.importorskip("pebble")
+    starts = [[-0.4, 0.1], [-0.2, 0.3], [0.4, 0.0], [-0.1, 0.1]]
+    with pytest.raises(nelder.EvaluationError, match=r"ValueError\('too far'\) at x=") as caught:
+        nelder.multistart(holes, starts, **how)
+    error = caught.value
+    assert error.x[0] > 0.45
+    assert isinstance(error.__cause__, ValueError)
+    found = error.result
+    assert isinstance(found, nelder.MultistartResult)
+    assert found.statuses[:2].tolist() == [Status.CONVERGED] * 2
+    assert found.statuses[2] in (Status.OBJECTIVE_FAILED, Status.INTERRUPTED)
+    assert found.statuses[3] == -1
+    assert found.success
+    assert found.minima[0].count == 2
+    alone = nelder.minimize(holes, starts[0])
+    assert found.points[0].tobytes() == alone.x.tobytes()
+
+
+def test_an_error_before_any_value_has_no_result():
+    for how in ({}, {"retries": 1}):
+        with pytest.raises(nelder.EvaluationError, match="too far") as caught:
+            nelder.multistart(holes, [[1.0, 1.0], [0.0, 0.0]], **how)
+        assert caught.value.result is None
+
+
+@pytest.mark.parametrize("how", [{}, {"retries": 1}])
+@pytest.mark.parametrize("policy", ["worst", "stop"])
+def test_failures_are_dealt_with_in_each_search(policy, how):
+    starts = [[-0.4, 0.1], [0.4, 0.0], [-0.1, 0.1]]
+    many = nelder.multistart(holes, starts, on_failure=policy, **how)
+    same(many, holes, starts, on_failure=policy)
+    failed = many.statuses == Status.OBJECTIVE_FAILED
+    assert failed.tolist() == [False, policy == "stop", False]
+
+
+@pytest.mark.parametrize("how", [{}, {"retries": 3}])
+def test_a_value_that_is_no_number_names_its_point(how):
+    def fun(x):
+        return None if x[0] > 0.45 else float(x[0] ** 2)
+
+    with pytest.raises(nelder.ReturnValueError, match="returned None") as caught:
+        nelder.multistart(fun, [[-0.2], [0.4]], on_failure="worst", **how)
+    assert caught.value.x[0] > 0.45
+    assert caught.value.result.statuses[0] == Status.CONVERGED
+
+
+@pytest.mark.parametrize("how", [{}, {"retries": 1}])
+def test_ctrl_c_keeps_what_was_found(how):
+    fun = Counted()
+
+    def interrupted(x):
+        if len(fun.points) == 400:
+            raise KeyboardInterrupt
+        return fun(x)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        nelder.multistart(interrupted, STARTS, **how)
+    found = caught.value.result
+    assert isinstance(found, nelder.MultistartResult)
+    assert found.nfev == 400
+    assert found.fun == np.nanmin(found.values)
+    ended = int(np.sum(found.statuses == Status.CONVERGED))
+    assert 1 <= ended < len(STARTS)
+    assert found.statuses[ended] == Status.INTERRUPTED
+    assert np.all(found.statuses[ended + 1 :] == -1)
+    assert f"{ended} of {len(STARTS)} ended" in repr(found)
+
+
+def test_a_simplex_that_does_not_fit_keeps_what_was_found():
+    method = NelderMead(initial_simplex=lambda x0, low, high: np.array([x0, x0 + (x0 < 5.0)]))
+    for how in ({}, {"retries": 1}):
+        with pytest.raises(nelder.InvalidArgumentError, match="degenerate") as caught:
+            nelder.multistart(lambda x: float(x[0] ** 2), [[1.0], [7.0]], method=method, **how)
+        assert caught.value.result.statuses.tolist() == [Status.CONVERGED, -1]
+
+
+class Breaking(ThreadPoolExecutor):
+    """Threads that are gone after so many tasks."""
+
+    def __init__(self, tasks):
+        super().__init__(2)
+        self.left = tasks
+
+    def submit(self, *args):
+        self.left -= 1
+        if self.left < 0:
+            raise RuntimeError("the cluster is gone")
+        return super().submit(*args)
+
+
+def test_an_executor_that_breaks_keeps_what_was_found():
+    with (
+        Breaking(600) as executor,
+        pytest.raises(nelder.ExecutorError, match="the cluster is gone") as caught,
+    ):
+        nelder.multistart(rosenbrock, STARTS, workers=executor)
+    found = caught.value.result
+    assert found.success
+    assert 0 < found.nfev <= 600
+
+
+# Workers
+
+
+class Watched(ThreadPoolExecutor):
+    """Threads that count what is given to them and not yet done."""
+
+    def __init__(self, workers):
+        super().__init__(workers)
+        self.lock = threading.Lock()
+        self.running = self.most = self.tasks = 0
+
+    def submit(self, *args):
+        with self.lock:
+            self.running += 1
+            self.tasks += 1
+            self.most = max(self.most, self.running)
+        future = super().submit(*args)
+        future.add_done_callback(self._done)
+        return future
+
+    def _done(self, _):
+        with self.lock:
+            self.running -= 1
+
+
+def test_workers_get_no_more_than_they_can_run_and_evaluations_add_up():
+    with Watched(4) as executor:
+        many = nelder.multistart(rosenbrock, STARTS, workers=executor)
+    assert executor.most <= 4
+    assert many.nfev + many.nahead <= executor.tasks <= many.nfev + many.nahead + 4
+    same(many, rosenbrock, STARTS)
+
+
+def test_all_searches_are_under_way_where_there_are_workers_enough():
+    sizes = []
+
+    def all_of_them(x):
+        sizes.append(len(x))
+        return np.array([rosenbrock(row) for row in x])
+
+    many = nelder.multistart(all_of_them, STARTS, vectorized=True)
+    assert sizes[0] == 3 * len(STARTS)  # the first simplex of each
+    assert len(sizes) == max(many.nfevs) - 2  # then one each at a time
+    assert sum(sizes) == many.nfev
+    assert many.nahead == 0
+
+
+def test_searches_are_begun_one_by_one_where_workers_are_few():
+    firsts = []
+
+    class OneByOne(Executor):
+        _max_workers = 1
+
+        def submit(self, fun, *args):
+            future = Future()
+            future.set_result(fun(*args))
+            return future
+
+    def fun(x):
+        for i, start in enumerate(STARTS):
+            if np.array_equal(x, start):
+                firsts.append(i)
+        return rosenbrock(x)
+
+    with ThreadPoolExecutor(1) as executor:
+        many = nelder.multistart(fun, STARTS, workers=executor)
+    assert [i for i, _ in itertools.groupby(firsts)] == list(range(len(STARTS)))
+    assert many.nahead == 0
+
+
+def test_the_callers_executor_stays_open():
+    with ThreadPoolExecutor(2) as executor:
+        nelder.multistart(rosenbrock, STARTS[:2], workers=executor, maxfev=20)
+        with contextlib.suppress(nelder.EvaluationError):
+            nelder.multistart(holes, [[1.0, 1.0]], workers=executor)
+        assert executor.submit(lambda: 7).result() == 7
+
+
+def test_no_thread_is_left():
+    before = set(threading.enumerate())
+    nelder.multistart(native_rosenbrock, STARTS, workers=3)
+    nelder.multistart(native(rosenbrock), STARTS, workers=2, maxiter=20)
+    nelder.multistart(native_rosenbrock, STARTS, workers=2, retries=1)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60.0)  # threads of an executor that nobody waits for end when they are idle
+        assert not thread.is_alive()
+
+
+# Journal
+
+
+@pytest.mark.parametrize("after", [None, 2, "threads"])
+@pytest.mark.parametrize("stop", [1, 20, 150, 500])
+def test_a_journal_resumes_all_searches(tmp_path, stop, after):
+    path = tmp_path / "many.db"
+    fun = Counted()
+
+    def objective(x):
+        if len(fun.points) == limit:
+            raise KeyboardInterrupt
+        return fun(x)
+
+    limit = stop
+    with pytest.raises(KeyboardInterrupt) as caught:
+        nelder.multistart(objective, STARTS, maxfev=150, journal=path)
+    assert caught.value.result.nfev == stop
+    assert len(nelder.load(path).evaluations) == stop
+    limit = None
+    with ThreadPoolExecutor(3) as executor:
+        how = {None: {}, 2: {"workers": (executor, 2)}, "threads": {"workers": executor}}[after]
+        many = nelder.multistart(objective, STARTS, maxfev=150, journal=path, **how)
+    same(many, rosenbrock, STARTS, maxfev=150)
+    if after is None:
+        assert len(fun.points) == many.nfev
+    evaluations = nelder.load(path).evaluations
+    assert len(evaluations) == len(fun.points)
+    assert set(evaluations.search.tolist()) == set(range(len(STARTS)))
+    for i, x0 in enumerate(STARTS):
+        assert evaluations.X[evaluations.search == i][0].tolist() == x0.tolist()
+    fun.points.clear()
+    again = nelder.multistart(objective, STARTS, maxfev=150, journal=path)
+    same(again, rosenbrock, STARTS, maxfev=150)
+    assert not fun.points
+
+
+def test_a_journal_that_was_begun_with_workers_resumes_without(tmp_path):
+    path = tmp_path / "many.db"
+    fun = Counted()
+
+    def objective(x):
+        if len(fun.points) > 300:
+            raise RuntimeError("the machine is switched off")
+        return fun(x)
+
+    with ThreadPoolExecutor(4) as executor, pytest.raises(nelder.EvaluationError):
+        nelder.multistart(objective, STARTS, maxfev=150, journal=path, workers=executor)
+    recorded = {
+        (int(search), x.tobytes())
+        for search, x, value in zip(
+            *(getattr(nelder.load(path).evaluations, name) for name in ("search", "X", "values")),
+            strict=True,
+        )
+        if not math.isnan(value)
+    }
+    assert len(recorded) > 250
+    fun.points.clear()
+    same(
+        nelder.multistart(fun, STARTS, maxfev=150, journal=path),
+        rosenbrock,
+        STARTS,
+        maxfev=150,
+    ) if False else None
+    many = nelder.multistart(objective, STARTS, maxfev=150, journal=path)
+    same(many, rosenbrock, STARTS, maxfev=150)
+    again = Counter(x.tobytes() for x in fun.points)
+    assert len(fun.points) <= many.nfev - 200
+    assert not [x for _, x in recorded if again[x] > 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"x0s": STARTS[:3]}, "starts"),
+        ({"x0s": STARTS + 1.0}, r"starts\[0\]\[0\]"),
+        ({"bounds": [(-9, 9)] * 2}, r"lower\[0\]"),
+        ({"method": NelderMead(probe=False)}, "method.probe"),
+        ({"fun": wells}, "objective"),
+    ],
+)
+def test_a_journal_of_other_searches_is_refused(tmp_path, change, named):
+    path = tmp_path / "many.db"
+    given = {"fun": rosenbrock, "x0s": STARTS, "journal": path, "maxfev": 10}
+    nelder.multistart(**given)
+    with pytest.raises(nelder.JournalMismatchError, match=named):
+        nelder.multistart(**{**given, **change})
+    nelder.multistart(**{**given, "maxfev": 20, "retries": 1})
+
+
+def test_a_journal_of_minimize_is_refused(tmp_path):
+    path = tmp_path / "one.db"
+    nelder.minimize(rosenbrock, STARTS[0], journal=path, maxfev=10)
+    with pytest.raises(nelder.JournalMismatchError, match="starts"):
+        nelder.multistart(rosenbrock, STARTS[:1], journal=path, maxfev=10)
+    nelder.multistart(rosenbrock, STARTS[:1], journal=(path, "many"), maxfev=10)
+    assert [study.name for study in nelder.load(path).studies] == ["main", "many"]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"fun": 5}, "fun=5: expected a callable"),
+        ({"method": "powell"}, "method='powell': expected nelder.NelderMead"),
+        ({"maxfev": 0}, "maxfev=0: expected a whole number, 1 or above"),
+        ({"maxiter": -1}, "maxiter=-1: expected a whole number, 0 or above"),
+        ({"maxtime": 0}, "maxtime=0: expected a number of seconds above 0"),
+        ({"target": NAN}, "target=nan: expected a real number"),
+        ({"on_failure": "ignore"}, "on_failure='ignore': expected one of"),
+        ({"retries": -1}, "retries=-1: expected a whole number, 0 or above"),
+        ({"timeout": -1.0}, "timeout=-1.0: expected a number of seconds above 0"),
+        ({"workers": 0}, "workers=0: expected a whole number of 1 or more"),
+        ({"workers": 1.5}, r"workers=1.5: expected a whole number of 1 or more, a concurrent"),
+        ({"fun": native_rosenbrock, "workers": 0}, "workers=0: expected a whole number"),
+        ({"fun": native_rosenbrock, "workers": True}, "workers=True: expected a whole number"),
+        ({"fun": native_rosenbrock, "args": (1,)}, r"args=\(1,\): expected none with a native"),
+        ({"fun": native_rosenbrock, "vectorized": True}, "vectorized=True: expected False"),
+        ({"vectorized": "yes"}, "vectorized='yes': expected True or False"),
+        ({"vectorized": True, "timeout": 1.0}, "timeout=1.0: expected none with vectorized=True"),
+        ({"journal": 5}, "journal=5: expected the path of a file"),
+        ({"bounds": [(0, 1)]}, "bounds has 1 entries: expected 2"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_named(settings, message):
+    calls = []
+    given = {"fun": lambda x: calls.append(x) or 0.0, "x0s": STARTS, **settings}
+    with pytest.raises(nelder.InvalidArgumentError, match=message):
+        nelder.multistart(**given)
+    assert not calls
+
+
+def test_native_objectives_take_flat_starts():
+    with pytest.raises(nelder.InvalidArgumentError, match="x0 is structured"):
+        nelder.multistart(native_rosenbrock, [{"a": 1.0, "b": 2.0}])
+
+
+# What is shown
+
+
+def test_repr_is_readable():
+    many = nelder.multistart(wells, [[0.9, 0.9], [-0.9, -0.9], [-0.8, -1.1]])
+    lines = repr(many).splitlines()
+    assert lines[0] == f"nelder.MultistartResult: {many.message}"
+    shown = dict(re.match(r" *(\w*):? +(.*)", line).groups() for line in lines[1:-1])
+    assert shown["success"] == "True"
+    assert float(shown["fun"]) == pytest.approx(many.fun)
+    assert shown["searches"] == "3 of 3 ended"
+    assert shown["nfev"] == str(many.nfev)
+    assert shown["minima"] == "2"
+    assert lines[-2].split()[1:] == ["found", "by", "2"]
+    assert lines[-1].split()[1:] == ["found", "by", "1"]
+    columns = {line.index(": ") for line in lines[1:-2]}
+    assert len(columns) == 1
+
+
+def test_repr_names_the_parameters():
+    many = nelder.multistart(lambda p: p["a"] ** 2, bounds={"a": (-1.0, 2.0)}, starts=3)
+    assert re.search(r"^ +a: \S+$", repr(many), re.MULTILINE)
+
+
+def test_repr_of_many_coordinates_and_minima_is_short():
+    def comb(x):
+        return float(np.sum((x - np.round(x)) ** 2) + 1e-3 * x[0])
+
+    starts = np.arange(30.0)[:, None] + np.full(40, 0.1)
+    many = nelder.multistart(comb, starts, bounds=[(-1, 40)] * 40, maxfev=3)
+    assert len(repr(many).splitlines()) < 20
+    many = nelder.multistart(comb, starts[:, :1], bounds=[(-1, 40)])
+    assert len(many.minima) == 30
+    lines = repr(many).splitlines()
+    assert lines[-1].strip() == "and 20 more"
+    assert len(lines) < 25
+
+
+def test_repr_of_a_long_point_is_aligned():
+    many = nelder.multistart(wells, [np.full(12, 0.9)], maxfev=20)
+    lines = repr(many).splitlines()
+    first = next(i for i, line in enumerate(lines) if line.lstrip().startswith("x: ["))
+    column = lines[first].index("[")
+    assert lines[first + 1].startswith(" " * (column + 1))
+
+
+def test_a_result_can_be_pickled():
+    import pickle
+
+    many = nelder.multistart(rosenbrock, STARTS[:2])
+    again = pickle.loads(pickle.dumps(many))
+    assert again.points.tobytes() == many.points.tobytes()
+    assert repr(again) == repr(many)
+    assert os.getpid()
