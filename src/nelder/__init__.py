@@ -40,6 +40,8 @@ from nelder.search.k_worst import KWorst
 from nelder.search.nelder_mead import NelderMead
 
 if TYPE_CHECKING:
+    from nelder.evaluate.command import Command, InputFile, Template
+    from nelder.evaluate.output import Output
     from nelder.journal.reading import load
     from nelder.scipy import scipy_method
 
@@ -49,11 +51,13 @@ __all__ = [
     "AxisSimplex",
     "Balanced",
     "Coefficients",
+    "Command",
     "EitherTolerance",
     "EvaluationError",
     "ExecutorError",
     "FminsearchSimplex",
     "History",
+    "InputFile",
     "IntermediateResult",
     "InvalidArgumentError",
     "JournalError",
@@ -67,6 +71,7 @@ __all__ = [
     "NelderError",
     "NelderMead",
     "Optimizer",
+    "Output",
     "Progress",
     "RegularSimplex",
     "Result",
@@ -76,6 +81,7 @@ __all__ = [
     "StandardError",
     "Status",
     "StepSimplex",
+    "Template",
     "Tolerance",
     "__version__",
     "load",
@@ -88,7 +94,14 @@ __version__ = "0.1.0"
 
 
 # What not everybody uses, or what needs an optional package, is imported when it is used.
-_LAZY = {"load": "nelder.journal.reading", "scipy_method": "nelder.scipy"}
+_LAZY = {
+    "Command": "nelder.evaluate.command",
+    "InputFile": "nelder.evaluate.command",
+    "Output": "nelder.evaluate.output",
+    "Template": "nelder.evaluate.command",
+    "load": "nelder.journal.reading",
+    "scipy_method": "nelder.scipy",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -92,7 +92,7 @@ def multistart(
     maxtime : float, optional
         Seconds for all searches together; no evaluation begins later.
     target : float, optional
-        Once a search has found a value at or below it, all end.
+        Once a search has found a value at or below it, all end, as they do at -inf.
     on_failure, retries, timeout, workers, vectorized, journal
         As `minimize` takes them. The workers are shared by all searches: they evaluate what is
         needed by those under way, begin others, and only then look ahead. Native objectives run in
@@ -308,6 +308,7 @@ class _Found:
         count = len(begins)
         self._parameters = parameters
         self._best: Result | None = None
+        self._at = 0  # which search that is
         self._points = begins.copy()
         self._values = np.full(count, math.nan)
         self._statuses = np.full(count, int(Status.RUNNING))
@@ -324,7 +325,7 @@ class _Found:
         """The search with the lowest value, unless its result is there."""
         values = np.where(np.isnan(self._values), math.inf, self._values)
         index = int(values.argmin())
-        return index if values[index] < self.fun else None
+        return None if index == self._at else index
 
     def take(self, index: int, result: Result | None) -> None:
         """Take in what a search has found, also where it was cut short."""
@@ -335,8 +336,9 @@ class _Found:
         self._statuses[index] = result.status
         self._nfevs[index] = result.nfev
         self._nahead += result.nahead
-        if self._best is None or result.fun < self._best.fun:
-            self._best = result
+        # Of equal values the first search's, whichever was there first.
+        if self._best is None or (result.fun, index) < (self._best.fun, self._at):
+            self._best, self._at = result, index
 
     def settle(self, indices: NDArray[np.intp], settled: Settled) -> NDArray[np.intp]:
         """Take in what many searches have found; return those that are not settled."""

@@ -26,7 +26,8 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 MODULES = sorted(
     ["nelder", *(found.name for found in pkgutil.walk_packages(nelder.__path__, "nelder."))]
 )
-OPTIONAL = {"matplotlib", "numba", "rich", "scipy"}
+OPTIONAL = {"cyclopts", "distributed", "loky", "matplotlib", "numba", "pandas", "rich", "scipy"}
+EXTRAS = {"nelder.cli.": "cyclopts", "nelder.evaluate.processes": "pebble", "nelder.scipy": "scipy"}
 PYTHON = {"python", "py", "pycon", "doctest", "{doctest}"}
 SHELL = {"sh", "bash", "console", "shell"}
 PLAIN = {"", "text", "c"}  # and directives, which run nothing
@@ -168,8 +169,9 @@ def test_make_targets_exist(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings_run(name):
-    if name == "nelder.scipy":
-        pytest.importorskip("scipy")
+    for part, package in EXTRAS.items():
+        if name.startswith(part):
+            pytest.importorskip(package)
     module = importlib.import_module(name)
     finder = doctest.DocTestFinder(exclude_empty=True)
     for test in finder.find(module, name, globs=dict(vars(module))):

@@ -6,11 +6,12 @@ import contextlib
 import ctypes
 import itertools
 import math
-import os
+import pickle
 import re
+import sys
 import threading
 from collections import Counter, namedtuple
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -45,6 +46,9 @@ def wells(x):
     return float(np.sum((x * x - 1.0) ** 2 + 0.1 * x * np.arange(1, len(x) + 1)))
 
 
+LOCAL = NelderMead(initial_simplex=nelder.StepSimplex(0.05))  # to the next minimum
+
+
 SIGNATURE = (ctypes.c_double, ctypes.c_int64, ctypes.POINTER(ctypes.c_double), ctypes.c_void_p)
 
 
@@ -77,7 +81,7 @@ class Clock:
         self.now = 1000.0
         fake = SimpleNamespace(perf_counter=lambda: self.now)
         for module in ("multistart", "drive.loop", "drive.schedule"):
-            monkeypatch.setattr(f"nelder.{module}.time", fake)
+            monkeypatch.setattr(sys.modules[f"nelder.{module}"], "time", fake)
 
 
 def same(many, fun, x0s, **settings):
@@ -176,20 +180,19 @@ def test_many_native_searches_are_those_of_minimize():
 def test_k_worst_is_that_of_minimize_whatever_runs_it():
     starts = np.random.default_rng(1).normal(size=(3, 9))
 
-    @cfunc(types.float64(types.int64, types.CPointer(types.float64), types.voidptr))
-    def bowl(n, x, data):
-        total = 0.0
-        for i in range(n):
-            total += (i + 1) * x[i] * x[i]
-        return total
+    def bowl(x):
+        return sum((i + 1) * v * v for i, v in enumerate(x[:9]))
 
     method = nelder.KWorst()
-    same(nelder.multistart(bowl, starts, method=method), bowl, starts, method=method)
-    two = nelder.KWorst(2)
-    same(nelder.multistart(bowl, starts, method=two, workers=2), bowl, starts, method=two)
+    settings = {"method": method, "maxfev": 200}
+    same(nelder.multistart(bowl, starts, **settings), bowl, starts, **settings)
+    many = nelder.multistart(native(bowl), starts, workers=2, **settings)
+    same(many, bowl, starts, **settings)
     with ThreadPoolExecutor(8) as executor:
-        many = nelder.multistart(bowl, starts, method=method, workers=executor)
-        same(many, bowl, starts, method=method, workers=8)
+        many = nelder.multistart(bowl, starts, workers=executor, **settings)
+        each = same(many, bowl, starts, workers=executor, **settings)
+    alone = nelder.minimize(bowl, starts[0], **settings)
+    assert each[0].nit != alone.nit  # two vertices at once, as there are workers for them
 
 
 def test_one_start_is_enough():
@@ -258,7 +261,7 @@ def test_minima_and_their_counts():
     )
     order = rng.permutation(len(starts))
     starts = starts[order]
-    many = nelder.multistart(wells, starts, bounds=[(-3, 3)] * 2)
+    many = nelder.multistart(wells, starts, bounds=[(-3, 3)] * 2, method=LOCAL)
     assert [minimum.count for minimum in many.minima] == [4, 2, 3, 1]
     for minimum, well in zip(many.minima, [(-1, -1), (1, -1), (-1, 1), (1, 1)], strict=True):
         assert np.sign(minimum.x).tolist() == list(well)
@@ -349,7 +352,7 @@ def test_target_ends_searches_that_are_under_way_in_other_threads():
     many = nelder.multistart(
         native(fun),
         [[1.0, 1.0], [1e3, 1e3], [-1e3, -1e3], [2.0, 2.0]],
-        bounds=[(-2e3, 2e3)] * 2,
+        method=LOCAL,
         maxfev=10**9,
         maxiter=10**9,
         target=-1e6,
@@ -415,14 +418,14 @@ def test_the_best_of_many_is_told_where_time_is_over(monkeypatch):
         a = x[0] * x[0] - 1.0
         return a * a + 0.1 * x[0] + x[1] * x[1]
 
-    many = nelder.multistart(two_wells, starts, maxtime=60.0)
+    many = nelder.multistart(two_wells, starts, method=LOCAL, maxtime=60.0)
     ended = np.flatnonzero(many.statuses >= 0)
     assert ended.tolist() == list(range(257))
     assert many.fun == np.nanmin(many.values) < 0.0
     assert many.best.fun == many.fun
     assert many.success
     assert many.minima[0].count == 256
-    alone = nelder.minimize(two_wells, starts[1])
+    alone = nelder.minimize(two_wells, starts[1], method=LOCAL)
     assert many.points[1].tobytes() == many.x.tobytes() == alone.x.tobytes()
     assert many.nfevs[1] == alone.nfev
 
@@ -588,26 +591,12 @@ def test_all_searches_are_under_way_where_there_are_workers_enough():
 
 
 def test_searches_are_begun_one_by_one_where_workers_are_few():
-    firsts = []
-
-    class OneByOne(Executor):
-        _max_workers = 1
-
-        def submit(self, fun, *args):
-            future = Future()
-            future.set_result(fun(*args))
-            return future
-
-    def fun(x):
-        for i, start in enumerate(STARTS):
-            if np.array_equal(x, start):
-                firsts.append(i)
-        return rosenbrock(x)
-
+    fun = Counted()
     with ThreadPoolExecutor(1) as executor:
         many = nelder.multistart(fun, STARTS, workers=executor)
-    assert [i for i, _ in itertools.groupby(firsts)] == list(range(len(STARTS)))
     assert many.nahead == 0
+    expected = [nelder.minimize(rosenbrock, x0, history=True).history.points for x0 in STARTS]
+    assert np.array(fun.points).tobytes() == np.concatenate(expected).tobytes()
 
 
 def test_the_callers_executor_stays_open():
@@ -655,7 +644,8 @@ def test_a_journal_resumes_all_searches(tmp_path, stop, after):
     if after is None:
         assert len(fun.points) == many.nfev
     evaluations = nelder.load(path).evaluations
-    assert len(evaluations) == len(fun.points)
+    # what threads are still at when the last search ends is not waited for
+    assert len(evaluations) <= len(fun.points) <= len(evaluations) + (3 if after else 0)
     assert set(evaluations.search.tolist()) == set(range(len(STARTS)))
     for i, x0 in enumerate(STARTS):
         assert evaluations.X[evaluations.search == i][0].tolist() == x0.tolist()
@@ -670,33 +660,29 @@ def test_a_journal_that_was_begun_with_workers_resumes_without(tmp_path):
     fun = Counted()
 
     def objective(x):
-        if len(fun.points) > 300:
+        if len(fun.points) >= limit:
             raise RuntimeError("the machine is switched off")
         return fun(x)
 
+    limit = 300
     with ThreadPoolExecutor(4) as executor, pytest.raises(nelder.EvaluationError):
         nelder.multistart(objective, STARTS, maxfev=150, journal=path, workers=executor)
-    recorded = {
-        (int(search), x.tobytes())
-        for search, x, value in zip(
-            *(getattr(nelder.load(path).evaluations, name) for name in ("search", "X", "values")),
-            strict=True,
-        )
-        if not math.isnan(value)
-    }
-    assert len(recorded) > 250
+    evaluations = nelder.load(path).evaluations
+    have = Counter(
+        x.tobytes() for x, kind in zip(evaluations.X, evaluations.failures, strict=True) if not kind
+    )
+    assert sum(have.values()) >= 300
+    limit = INF
     fun.points.clear()
-    same(
-        nelder.multistart(fun, STARTS, maxfev=150, journal=path),
-        rosenbrock,
-        STARTS,
-        maxfev=150,
-    ) if False else None
     many = nelder.multistart(objective, STARTS, maxfev=150, journal=path)
-    same(many, rosenbrock, STARTS, maxfev=150)
+    each = same(many, rosenbrock, STARTS, maxfev=150)
+    assert len(fun.points) <= sum(result.nfev for result in each) - 200
+    visits = Counter()
+    for x0 in STARTS:
+        points = nelder.minimize(rosenbrock, x0, maxfev=150, history=True).history.points
+        visits.update(x.tobytes() for x in points)
     again = Counter(x.tobytes() for x in fun.points)
-    assert len(fun.points) <= many.nfev - 200
-    assert not [x for _, x in recorded if again[x] > 1]
+    assert not [x for x in have if again[x] and visits[x] < 2], "evaluated although recorded"
 
 
 @pytest.mark.parametrize(
@@ -799,7 +785,7 @@ def test_repr_of_many_coordinates_and_minima_is_short():
     starts = np.arange(30.0)[:, None] + np.full(40, 0.1)
     many = nelder.multistart(comb, starts, bounds=[(-1, 40)] * 40, maxfev=3)
     assert len(repr(many).splitlines()) < 20
-    many = nelder.multistart(comb, starts[:, :1], bounds=[(-1, 40)])
+    many = nelder.multistart(comb, starts[:, :1], bounds=[(-1, 40)], method=LOCAL)
     assert len(many.minima) == 30
     lines = repr(many).splitlines()
     assert lines[-1].strip() == "and 20 more"
@@ -807,7 +793,7 @@ def test_repr_of_many_coordinates_and_minima_is_short():
 
 
 def test_repr_of_a_long_point_is_aligned():
-    many = nelder.multistart(wells, [np.full(12, 0.9)], maxfev=20)
+    many = nelder.multistart(wells, [np.linspace(0.1, 1.0, 12) ** 0.5], maxfev=20)
     lines = repr(many).splitlines()
     first = next(i for i, line in enumerate(lines) if line.lstrip().startswith("x: ["))
     column = lines[first].index("[")
@@ -815,10 +801,7 @@ def test_repr_of_a_long_point_is_aligned():
 
 
 def test_a_result_can_be_pickled():
-    import pickle
-
     many = nelder.multistart(rosenbrock, STARTS[:2])
     again = pickle.loads(pickle.dumps(many))
     assert again.points.tobytes() == many.points.tobytes()
     assert repr(again) == repr(many)
-    assert os.getpid()

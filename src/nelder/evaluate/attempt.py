@@ -21,7 +21,7 @@ from nelder.evaluation import Failure, FailureKind, Outcome
 __all__ = ["attempt", "bounded", "failed", "failure_of", "one_line", "this_host", "this_worker"]
 
 LONGEST_MESSAGE = 500  # characters
-LONGEST_DETAILS = 10_000
+LONGEST_DETAILS = 40_000  # what a program keeps of both its streams goes in
 
 _KINDS = get_args(FailureKind)
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nelder.errors import InvalidArgumentError
 from nelder.evaluate.native import NativeObjective, native_objective
 from nelder.evaluate.python import PythonObjective
@@ -47,10 +44,4 @@ def read_objective(
         return native
     if not callable(fun):
         raise InvalidArgumentError(f"fun={fun!r}: expected a callable fun(x, *args)")
-    if restore is None:
-        return PythonObjective(fun, more)
-
-    def of_structure(x: NDArray[np.float64], *args: Any) -> Any:
-        return fun(restore(x), *args)
-
-    return PythonObjective(of_structure, more)
+    return PythonObjective(fun, more, restore)

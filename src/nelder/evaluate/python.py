@@ -17,21 +17,26 @@ __all__ = ["PythonObjective"]
 
 @dataclass(frozen=True)
 class PythonObjective:
-    """``fun(x, *args)`` of x (n,), called in this thread.
+    """``fun(x, *args)`` of x (n,), or of what `restore` makes of it.
 
     Attributes
     ----------
+    fun : callable
+    args : tuple
+    restore : callable or None
+        Gives x the caller's structure; None where points are flat.
     chunked : bool
         Whether calls of `run` have to be short for signals and clocks to be seen.
     """
 
     fun: Callable[..., Any]
     args: tuple[Any, ...] = ()
+    restore: Callable[[NDArray[np.float64]], Any] | None = None
     chunked = False
 
     def __call__(self, x: NDArray[np.float64]) -> Any:
         """Return what `fun` returns."""
-        return self.fun(x, *self.args)
+        return self._flat(x, *self.args)
 
     def __repr__(self) -> str:
         return repr(self.fun)
@@ -48,14 +53,26 @@ class PythonObjective:
 
     def run(self, stage: Stage, leg: Leg) -> None:
         """Fill `stage`; see `core.machine.Stage.run`."""
-        stage.run(self.fun, self.args, *leg)
+        stage.run(self._flat, self.args, *leg)
 
     def guarded(self, check: Callable[[], None]) -> PythonObjective:
         """Return the same objective with `check` called before every evaluation."""
         fun = self.fun
 
-        def checked(x: NDArray[np.float64], *args: Any) -> Any:
+        def checked(x: Any, *args: Any) -> Any:
             check()
             return fun(x, *args)
 
-        return PythonObjective(checked, self.args)
+        return PythonObjective(checked, self.args, self.restore)
+
+    @property
+    def _flat(self) -> Callable[..., Any]:
+        """The objective as a function of x (n,)."""
+        fun, restore = self.fun, self.restore
+        if restore is None:
+            return fun
+
+        def flat(x: NDArray[np.float64], *args: Any) -> Any:
+            return fun(restore(x), *args)
+
+        return flat

@@ -19,7 +19,7 @@ from nelder.core.machine import ENDS, Points
 from nelder.core.simplexes import AffineSimplex, AxisSimplex, FminsearchSimplex, StepSimplex
 from nelder.result import Status
 from nelder.search.nelder_mead import NelderMead
-from nelder.search.probe import below, beside, first_radii, unseen
+from nelder.search.probe import beside, first_radii, unseen
 
 __all__ = ["Lanes", "Settled"]
 
@@ -91,9 +91,9 @@ class Lanes:
         maxfev, target : float
             The budget of each search.
         """
-        box, free = self._box, self._free
-        x0s = starts if box is None else box.inside(starts)
-        m, dim, n = len(x0s), x0s.shape[1], len(free)
+        free = self._free
+        x0s: Array = starts if self._box is None else self._box.inside(starts)
+        m = len(x0s)
         lower, upper = self._lower[free], self._upper[free]
         simplexes: Array = self._method.initial_simplex(x0s[:, free], lower, upper)
         edges = np.einsum("mii->mi", simplexes[:, 1:] - simplexes[:, :1])
@@ -103,24 +103,44 @@ class Lanes:
             & (simplexes <= upper).all(axis=(1, 2))
             & (edges != 0.0).all(axis=1)
         )
+        settled = Settled(
+            np.full(m, int(Status.RUNNING)),
+            x0s.copy(),
+            np.full(m, math.nan),
+            np.zeros(m, dtype=np.intp),
+        )
+        if whole.any():
+            run = self._run(simplexes[whole], np.abs(edges[whole]), address, data, maxfev, target)
+            settled.statuses[whole] = run.statuses
+            settled.points[whole] = run.points
+            settled.values[whole] = run.values
+            settled.nfevs[whole] = run.nfevs
+        return settled
+
+    def _run(
+        self, simplexes: Array, steps: Array, address: int, data: int, maxfev: float, target: float
+    ) -> Settled:
+        """Search from simplexes (m, n + 1, n) that `Search` would take as they are."""
+        box = self._box
+        m, _, n = simplexes.shape
+        dim = len(self._lower)
         best, values = np.empty((m, dim)), np.empty(m)
         counts = np.zeros((m, 5), dtype=np.intp)
         z, points = simplexes, None
         if box is not None:
             z = box.enter(simplexes.reshape(-1, n)).reshape(simplexes.shape)
             points = np.tile(self._lower, (m, n + 1, 1))
-            points[:, :, free] = simplexes
+            points[:, :, self._free] = simplexes
         limit = int(min(maxfev, 2**62))
         self._machine.run_each_native(address, data, limit, target, z, points, best, values, counts)
         nfevs = counts[:, 1].copy()
         statuses = np.full(m, int(Status.RUNNING))
-        ordinary = whole & (values > target) & np.isfinite(values)
+        ordinary = (values > target) & np.isfinite(values)
         ended = ordinary & (counts[:, 0] == CONVERGED)
         if self._method.probe:
             room = ended & (nfevs + 2 * n <= maxfev)
             ended = np.zeros(m, dtype=bool)
-            steps = np.abs(edges[room])
-            ended[room] = self._nothing_beside(best[room], values[room], steps, address, data)
+            ended[room] = self._nothing_beside(best[room], values[room], steps[room], address, data)
             nfevs[ended] += 2 * n
         statuses[ended] = Status.CONVERGED
         statuses[ordinary & (counts[:, 0] == 0) & (nfevs == maxfev)] = Status.MAXFEV
@@ -129,13 +149,16 @@ class Lanes:
     def _nothing_beside(
         self, x: Array, f: Array, steps: Array, address: int, data: int
     ) -> NDArray[np.bool_]:
-        """Return for which of the points (m, dim) the probe ends the search at its first look."""
+        """Return for which of the points (m, dim) the probe ends the search at its first look.
+
+        It does too where it sees a value that is lower by rounding only. That is the best point
+        then, and left to `Search`.
+        """
         around, moved = beside(x, self._free, first_radii(steps), self._lower, self._upper)
         points = Points(around.reshape(-1, x.shape[1]), -math.inf)
         points.run_native(address, data, 2**62, 2**62, -math.inf)
         values = points.values.reshape(moved.shape)
-        lows = np.array([below(value) for value in f.tolist()]).reshape(-1, 1, 1)
         with np.errstate(invalid="ignore"):  # infinite values
             seen = ~unseen(values, f.reshape(-1, 1, 1))
-        higher = moved & (values >= lows)
+        higher = moved & (values >= f.reshape(-1, 1, 1))
         return np.all(higher, axis=(1, 2)) & np.all(np.any(seen, axis=2), axis=1)
