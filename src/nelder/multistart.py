@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
@@ -233,6 +232,8 @@ def _whole(
     if threads == 1:
         work(chunks, each[0])
     else:
+        from concurrent.futures import ThreadPoolExecutor  # slow to import
+
         with ThreadPoolExecutor(threads) as executor:
             try:
                 for future in [executor.submit(work, chunks, lanes) for lanes in each]:
