@@ -198,6 +198,7 @@ class _Scheduler:
         self._flight: dict[int, _Task] = {}
         self._sent: set[tuple[int, bytes]] = set()  # what is in flight, by search and point
         self._number = count()
+        self._begun = False  # whether any value has been used: there is one at least
         self._all_begun = False
         self._typical = 0.0  # seconds of an evaluation
         self._ahead_at = -math.inf  # when to look ahead again
@@ -246,8 +247,8 @@ class _Scheduler:
     def _late(self, run: Run) -> bool:
         """End a run if it is too late to begin what it needs; return whether it was."""
         first = next(iter(run.needed))
-        late = time.perf_counter() >= self._deadline
-        if late and run.search.nfev and (run.index, first) not in self._sent:
+        late = self._begun and time.perf_counter() >= self._deadline
+        if late and (run.index, first) not in self._sent:
             self._end(run, Status.MAXTIME)
             return True
         return False
@@ -360,6 +361,7 @@ class _Scheduler:
                 run.needed = self._plan(run, self._pool.workers, least=1.0)
                 return False
             value, failure = known
+            self._begun = True
             if key in run.fresh:
                 run.fresh.discard(key)
                 watch.nahead -= 1
