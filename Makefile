@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.pxd' -o -name 'py.typed')
 
-.PHONY: help demo test test-uncompiled lint types imports docs bench check clean
+.PHONY: help demo test test-uncompiled lint types imports docs bench bench-tfp check clean
 
 help:
 	@echo "make demo              fit two NIST data sets, with a picture"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-uncompiled   install without a compiler and test that"
 	@echo "make lint types imports docs"
 	@echo "make bench             benchmarks against other libraries (GSL with libgsl-dev)"
+	@echo "make bench-tfp         the environment in which TensorFlow Probability is measured"
 	@echo "make check             tests, lint, types, import contracts and docs"
 
 $(VENV)/made:
@@ -63,8 +64,13 @@ docs: $(VENV)/nelder $(VENV)/for-docs
 bench: $(VENV)/nelder $(VENV)/for-bench
 	$(BIN)/python -m benchmarks
 
+# TensorFlow Probability 0.25 needs an older JAX, so it gets a Python of its own.
+bench-tfp:
+	$(PYTHON) -m venv .venv-bench-tfp
+	.venv-bench-tfp/bin/python -m pip install --quiet "jax==0.6.*" "jaxlib==0.6.*" "tensorflow-probability==0.25.*"
+
 check: test lint types imports docs
 
 clean:
-	rm -rf $(VENV) $(VENV)-uncompiled build docs/_build src/*.egg-info
+	rm -rf $(VENV) $(VENV)-uncompiled .venv-bench-tfp build docs/_build src/*.egg-info
 	find src -name '*.so' -delete -o -name '*.c' -delete

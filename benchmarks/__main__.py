@@ -4,7 +4,19 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import asktell, native, nist_fits, overhead, scaling, solved
+from benchmarks import (
+    asktell,
+    journal,
+    kills,
+    multistart,
+    native,
+    nist_fits,
+    overhead,
+    parallel,
+    pool,
+    scaling,
+    solved,
+)
 from benchmarks.build import BuildError
 from benchmarks.report import Report, machine, write
 
@@ -15,6 +27,11 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "solved": solved.run,
     "nist": nist_fits.run,
     "scaling": scaling.run,
+    "parallel": parallel.run,
+    "pool": pool.run,
+    "journal": journal.run,
+    "multistart": multistart.run,
+    "kills": kills.run,
 }
 
 

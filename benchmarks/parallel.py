@@ -144,9 +144,7 @@ def _optimagic(problem: Problem, workers: int) -> Timed:
         "convergence_xtol_abs": 0.0,
     }
     try:
-        optimagic.minimize(
-            watch, problem.x0, algorithm="neldermead_parallel", algo_options=options
-        )
+        optimagic.minimize(watch, problem.x0, algorithm="neldermead_parallel", algo_options=options)
     except Exception:
         if watch.reached is None and watch.evaluations < watch.budget:
             raise
@@ -189,7 +187,9 @@ def _measure(rival: bool) -> Found:
 
 def _ratio(slow: Sequence[Timed], quick: Sequence[Timed]) -> float:
     """Return the geometric mean of the ratios of times, over what both have solved."""
-    ratios = [a.seconds / b.seconds for a, b in zip(slow, quick, strict=True) if a.solved and b.solved]
+    ratios = [
+        a.seconds / b.seconds for a, b in zip(slow, quick, strict=True) if a.solved and b.solved
+    ]
     return math.exp(float(np.mean(np.log(ratios)))) if ratios else math.nan
 
 
@@ -278,7 +278,9 @@ def _ratios(found: Found) -> Table:
     for name, (_, numbers) in _plan(False).items():
         for workers in numbers:
             row = [found[name, workers, n] for n in DIMENSIONS]
-            speed = [_ratio(found[OWN, 1, n], each) for n, each in zip(DIMENSIONS, row, strict=True)]
+            speed = [
+                _ratio(found[OWN, 1, n], each) for n, each in zip(DIMENSIONS, row, strict=True)
+            ]
             rows.append([name, workers, *speed])
     return Table(
         "Times faster than NelderMead with one worker",
@@ -336,10 +338,10 @@ def run() -> Report:
             f"The objective sleeps {1000 * SLEEP:g} ms, so that workers need no cores. Workers are "
             "threads; for nelder a ThreadPoolExecutor, for optimagic its batch evaluator "
             "`threading`, which has neither processes to start nor anything to pickle.",
-            f"The target is f* + {TAU:g}·(f(x0) - f*): 30 to 1000 evaluations of one worker. For the "
-            "Rosenbrock functions that is the floor of the valley. The budget is "
-            f"{BUDGET}·(n + 1) evaluations; of nelder those that the search uses count, of optimagic "
-            "all. A search that does not reach the target in it is not solved.",
+            f"The target is f* + {TAU:g}·(f(x0) - f*): 30 to 1000 evaluations of one worker. For "
+            "Rosenbrock's function that is the floor of the valley. The budget is "
+            f"{BUDGET}·(n + 1) evaluations; of nelder those that the search uses count, of "
+            "optimagic all. A search that does not reach the target in it is not solved.",
             "Time is that on the wall. nelder's is that of the call; optimagic's is from its first "
             "evaluation to the end of the one that reaches the target.",
             "Times faster: the geometric mean over the problems that both solve.",

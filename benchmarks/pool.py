@@ -1,7 +1,7 @@
 """What an evaluation costs on workers, with an objective that does nothing."""
 
 import gc
-import resource
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -53,11 +53,13 @@ class Kind:
     open : callable
         A context manager: how it submits without nelder, and what `nelder.minimize` takes as
         ``workers``.
+    rounds : int
     """
 
     name: str
     package: str
     open: Callable[[], AbstractContextManager[tuple[Submit, Executor | int]]]
+    rounds: int = ROUNDS
 
 
 @contextmanager
@@ -107,7 +109,7 @@ KINDS = (
     Kind("ThreadPoolExecutor", "", _threads),
     Kind("ProcessPoolExecutor", "", _processes),
     Kind("loky", "loky", _loky),
-    Kind("dask.distributed", "distributed", _dask),
+    Kind("dask.distributed", "distributed", _dask, rounds=5),
 )
 
 
@@ -143,7 +145,7 @@ def _round_trips(kind: Kind) -> list[float]:
     x = np.zeros(DIM)
     with kind.open() as (submit, workers), closing(make_pool(empty, workers, False, None)) as pool:
         runs = {"bare": _bare(submit, x), "nelder": _pooled(pool, x)}
-        found = costs(runs, SHORT, LONG, ROUNDS, clock=time.perf_counter)
+        found = costs(runs, SHORT, LONG, kind.rounds, clock=time.perf_counter)
     return [1e6 * median(cost.per_evaluation) for cost in found.values()]
 
 
@@ -160,7 +162,7 @@ class _Resident:
         if intermediate_result.nfev >= MEMORY[len(self.bytes)]:
             gc.collect()
             pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-            self.bytes.append(pages * resource.getpagesize())
+            self.bytes.append(pages * os.sysconf("SC_PAGE_SIZE"))
             if len(self.bytes) == len(MEMORY):
                 raise StopIteration
 
@@ -242,7 +244,7 @@ def run() -> Report:
             "on processes of the same kind as nelder's. nelder's pool: `submit` and `wait`, which "
             "also time the objective, check what it returns, and say who did it.",
             f"Time on the wall; the slope between {SHORT} and {LONG} evaluations; medians of "
-            f"{ROUNDS} interleaved rounds.",
+            f"{ROUNDS} interleaved rounds (dask: 5).",
             "Memory: that of a whole search, in a fresh process, as the system counts it "
             "(resident set; Linux only), with look-ahead and without history: along the chained "
             f"Rosenbrock valley in {LONG_DIM} dimensions.",

@@ -20,7 +20,19 @@ double rosenbrock(int64_t n, const double *y, void *data)
     return total;
 }
 
-/* The same with the arguments of nlopt_func. */
+/* The same function of x = 1 + y, as it is usually written. */
+double rosenbrock_usual(int64_t n, const double *x, void *data)
+{
+    double total = 0.0;
+    (void)data;
+    for (int64_t i = 0; i + 1 < n; i++) {
+        double valley = x[i + 1] - x[i] * x[i], along = 1.0 - x[i];
+        total += 100.0 * valley * valley + along * along;
+    }
+    return total;
+}
+
+/* The first with the arguments of nlopt_func. */
 double rosenbrock_nlopt(unsigned n, const double *y, double *gradient, void *data)
 {
     (void)gradient;

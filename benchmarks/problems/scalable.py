@@ -16,7 +16,7 @@ __all__ = ["scalable"]
 
 
 def quadratic(x: Array) -> Array:
-    """An ellipsoid about 1 whose curvatures go evenly from 1 to 10."""
+    """Return an ellipsoid about 1 whose curvatures go evenly from 1 to 10."""
     return np.sqrt(np.linspace(1.0, 10.0, x.size)) * (x - 1.0)
 
 
@@ -51,7 +51,9 @@ def scalable(n: int) -> list[Problem]:
         Problem("chained Rosenbrock", SumOfSquares(chained_rosenbrock), _turns(n, -1.2, 1.0), 0.0),
         Problem("Broyden tridiagonal", SumOfSquares(broyden_tridiagonal), np.full(n, -1.0), 0.0),
         Problem("Broyden banded", SumOfSquares(broyden_banded), np.full(n, -1.0), 0.0),
-        Problem("chained Powell", SumOfSquares(chained_powell), _turns(n, 3.0, -1.0, 0.0, 1.0), 0.0),
+        Problem(
+            "chained Powell", SumOfSquares(chained_powell), _turns(n, 3.0, -1.0, 0.0, 1.0), 0.0
+        ),
     ]
 
 
