@@ -8,10 +8,16 @@ from collections.abc import Iterable
 
 from nelder.evaluation import Failure, Recorded
 
-__all__ = ["Known"]
+__all__ = ["Known", "kept"]
 
-# Values of one search that wait to be used, at most: the oldest are guesses that never will be.
-KEPT = 100_000
+
+def kept(x: bytes) -> int:
+    """Return how many values of a search wait to be used at most: older ones never will be.
+
+    They are guesses that came to nothing. A first simplex may be recorded in any order, and n + 1
+    of its values wait at the same time.
+    """
+    return 1000 + 10 * (len(x) // 8)
 
 
 class Known:
@@ -77,7 +83,7 @@ class Known:
             self._later.setdefault(place, deque()).append(value)
             return
         values[x] = value
-        if len(values) > KEPT:
+        if len(values) > kept(x):
             del values[next(iter(values))]
 
     def _read(self, row: Recorded) -> None:

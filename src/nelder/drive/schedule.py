@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.drive.known import Known
+from nelder.drive.known import Known, kept
 from nelder.drive.loop import Observers, Watch, ended, failed, watched
 from nelder.drive.progress import SECONDS
 from nelder.errors import ReturnValueError
@@ -113,7 +113,7 @@ class Run:
     status : Status
     needed : dict
         What it waits for, by the bytes of the points.
-    fresh : set
+    fresh : dict
         Points of this call whose values wait to be used.
     tries : dict
         Failed attempts of this call, by point.
@@ -125,7 +125,7 @@ class Run:
     watch: Watch
     status: Status = Status.RUNNING
     needed: dict[bytes, Planned] = field(default_factory=dict[bytes, Planned])
-    fresh: set[bytes] = field(default_factory=set[bytes])
+    fresh: dict[bytes, None] = field(default_factory=dict[bytes, None])
     tries: dict[bytes, int] = field(default_factory=dict[bytes, int])
 
 
@@ -331,7 +331,9 @@ class _Scheduler:
             elif run.status is Status.RUNNING:
                 run.tries.pop(key, None)
                 self._known.put(run.index, key, outcome.value, outcome.failure)
-                run.fresh.add(key)
+                run.fresh[key] = None
+                if len(run.fresh) > kept(key):
+                    del run.fresh[next(iter(run.fresh))]
                 touched[run.index] = run
         return list(touched.values())
 
@@ -363,7 +365,7 @@ class _Scheduler:
             value, failure = known
             self._begun = True
             if key in run.fresh:
-                run.fresh.discard(key)
+                del run.fresh[key]
                 watch.nahead -= 1
             if watch.recorder:
                 points, values = watch.recorder.room(search.nfev)
