@@ -6,7 +6,18 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 HERE = Path(__file__).parent
-RETURNED = ("nelder.Result", "nelder.IntermediateResult", "nelder.Status")  # nobody constructs them
+RETURNED = (  # nobody constructs them
+    "nelder.IntermediateResult",
+    "nelder.Minimum",
+    "nelder.MultistartResult",
+    "nelder.Progress",
+    "nelder.Result",
+    "nelder.Status",
+    "nelder.journal.reading.LoadedJournal",
+    "nelder.journal.study.Best",
+    "nelder.journal.study.Evaluations",
+    "nelder.journal.study.Study",
+)
 RESULTS = HERE.parent / "benchmarks" / "results"
 
 project = "nelder"

@@ -82,7 +82,7 @@ def any_kind(n, x, data):
 
 coordinates = st.one_of(
     st.floats(-10.0, 10.0),
-    st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-12, -1e6, 0.1]),
+    st.sampled_from([0.0, 1.0, -1.0, 1e-12, -1e6, 0.1]),
 )
 tolerances = st.builds(
     Tolerance, st.sampled_from([1e-8, 1e-2, 0.0]), st.sampled_from([1e-8, 1e-2, 0.0])
@@ -128,7 +128,7 @@ def bounds_of(draw, goal):
     pairs = []
     for at in goal:
         kind = draw(st.sampled_from(["free", "low", "high", "both", "both", "fixed"]))
-        low = draw(st.one_of(st.just(at), st.floats(-12.0, 12.0)))
+        low = 0.0 + draw(st.one_of(st.just(at), st.floats(-12.0, 12.0)))
         high = low + draw(st.one_of(st.just(1.0), st.floats(1e-6, 20.0)))
         if kind == "fixed":
             high = low
@@ -190,7 +190,7 @@ def problems(draw):
     points = st.lists(st.lists(coordinates, min_size=n, max_size=n), min_size=1, max_size=5)
     return Problem(
         np.array([kind, scale, *goal]),
-        np.array(draw(points)),
+        np.array(draw(points)) + 0.0,  # np.clip may give -0.0 or 0.0, as it pleases
         draw(bounds_of(goal)),
         draw(methods),
         draw(st.one_of(st.integers(1, 40), st.integers(40, 400), st.just(2000))),
@@ -299,7 +299,8 @@ def test_searches_that_use_up_their_evaluations_are_settled(maxfev):
     starts = np.random.default_rng(1).normal(size=(40, 2))
     many = problem("quadratic", starts, maxfev=maxfev)
     settled = many.settled()
-    assert any([check(many, x0, settled, i) for i, x0 in enumerate(starts)])
+    said = [check(many, x0, settled, i) for i, x0 in enumerate(starts)]
+    assert any(said)
     assert np.all(settled.nfevs <= maxfev)
 
 
@@ -315,15 +316,20 @@ def test_searches_that_reach_the_target_are_not_settled(target):
 
 
 def test_a_value_that_is_lower_by_rounding_where_the_probe_looks_is_the_best():
-    """The probe ends the search, as such a value is no reason to go on, but it is the lowest."""
-    starts = np.random.default_rng(3).uniform(-3.0, 3.0, (2000, 1))
-    many = problem("rounding", starts)
+    """The probe ends the search, as such a value is no reason to go on, but it is the lowest.
+
+    So it often is on a bound, where the probe looks exactly and the machine only nearly.
+    """
+    starts = np.random.default_rng(3).uniform(-2.0, 3.0, (300, 2))
+    many = problem("quadratic", starts, [(-2.0, 0.5), (None, 3.0)], goal=[1.0, 1.0])
     settled = many.settled()
     lower = 0
     for i, x0 in enumerate(starts):
         if not check(many, x0, settled, i):
             result = many.minimize(x0)
-            lower += result.status is Status.CONVERGED and result.fun < settled.values[i]
+            assert result.status is Status.CONVERGED
+            same = result.nfev == settled.nfevs[i] + 4  # no restart; four points were looked at
+            lower += same and result.fun < settled.values[i]
     assert lower > 0, "the case was not met"
 
 

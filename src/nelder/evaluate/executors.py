@@ -51,6 +51,9 @@ DEATHS = frozenset(
     {("distributed", "KilledWorker"), ("parsl", "WorkerLost"), ("ray", "WorkerCrashedError")}
 )
 
+# Packages whose executors take it well when a task is cancelled; others stop or raise.
+CANCELLING = frozenset({"concurrent", "distributed", "loky", "mpi4py"})
+
 
 def read_executor(workers: Any) -> tuple[Executor, int]:
     """Return an executor, and how many tasks it runs at the same time.
@@ -182,14 +185,13 @@ class ExecutorPool:
         return False
 
     def close(self) -> None:
-        """Cancel what has not begun; shut down an executor of our own."""
-        futures = [running.future for running in self._running.values()]
+        """Cancel what has not begun, where that can be done; shut down an executor of our own."""
+        if _cancels(self._executor):
+            for running in self._running.values():
+                running.future.cancel()
         self._backlog.clear()
         self._running.clear()
         self._overdue.clear()
-        for future in futures:
-            with suppress(Exception):  # parsl's cannot be cancelled
-                future.cancel()
         if self._owned:
             stop = getattr(self._fun, "stop", None)
             if stop is not None:
@@ -348,6 +350,11 @@ class _Elsewhere:
                 f"{self._executor!r}; there it raised {result.message}\n{result.details}"
             )
         return unpack(result)
+
+
+def _cancels(executor: Executor) -> bool:
+    kinds = (kind for kind in type(executor).__mro__ if kind is not Executor)
+    return any(kind.__module__.partition(".")[0] in CANCELLING for kind in kinds)
 
 
 def _is_death(error: BaseException) -> bool:
