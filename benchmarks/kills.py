@@ -149,7 +149,7 @@ def run() -> Report:
         [
             Goal(
                 f"{KILLS} kills: no evaluation lost",
-                f"{lost} of {count.acknowledged}: {count.missing} missing, {count.again} made again",
+                f"{lost} of {count.acknowledged}; {count.missing} missing, {count.again} repeated",
                 lost == 0 and count.kills == KILLS,
             ),
             Goal(

@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 
 import nelder
-from benchmarks.problems.problem import Array, Objective, Problem
+from benchmarks.problems.problem import Array, Problem, Slow
 from benchmarks.problems.scalable import scalable
 from benchmarks.report import Goal, Report, Table, installed
 
@@ -49,17 +49,6 @@ Solve = Callable[[Problem, int], Timed]
 Found = dict[tuple[str, int, int], list[Timed]]  # by solver, workers and n; one for each problem
 
 
-@dataclass(frozen=True)
-class Sleepy:
-    """An objective that takes `SLEEP` seconds and no processor."""
-
-    fun: Objective
-
-    def __call__(self, x: Array) -> float:
-        time.sleep(SLEEP)
-        return self.fun(x)
-
-
 def _target(problem: Problem) -> float:
     return problem.f_star + TAU * (problem.fun(problem.x0) - problem.f_star)
 
@@ -77,7 +66,7 @@ def _nelder(problem: Problem, workers: int, method: nelder.NelderMead, own: bool
     with ThreadPoolExecutor(workers) as threads:
         begin = time.perf_counter()
         result = nelder.minimize(
-            Sleepy(problem.fun),
+            Slow(problem.fun, SLEEP),
             problem.x0,
             method=method,
             maxfev=_budget(problem),
@@ -108,7 +97,7 @@ class _Stopwatch:
     """An objective for several threads that notes when the target is reached."""
 
     def __init__(self, problem: Problem) -> None:
-        self.fun = Sleepy(problem.fun)
+        self.fun = Slow(problem.fun, SLEEP)
         self.target = _target(problem)
         self.budget = _budget(problem)
         self.begun: float | None = None

@@ -1,5 +1,6 @@
 """What a test problem is: a function, where to start, and the value to reach."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,6 +31,27 @@ class SumOfSquares:
         """Return f(x)."""
         r = self.residuals(x)
         return float(r @ r)
+
+
+@dataclass(frozen=True)
+class Slow:
+    """An objective that takes its time, but no processor.
+
+    Parameters
+    ----------
+    fun : callable
+        The objective.
+    seconds : float
+        How long it sleeps first.
+    """
+
+    fun: Objective
+    seconds: float
+
+    def __call__(self, x: Array) -> float:
+        """Return f(x)."""
+        time.sleep(self.seconds)
+        return self.fun(x)
 
 
 @dataclass(frozen=True, eq=False)

@@ -241,9 +241,7 @@ def reachable(search, left, needed_only=False):
 def test_nothing_is_planned_beyond_the_evaluations_left(search, left):
     planned = plan(search, {}, PLENTY, left, least=0.0)
     expected = reachable(search.clone(), left)
-    assert planned.keys() <= expected
-    if not isinstance(search, nelder.KWorst):
-        assert planned.keys() == expected
+    assert planned.keys() == expected
     if left == 1:
         assert list(planned) == [search.stage.x.tobytes()]
 
@@ -253,7 +251,7 @@ def test_a_search_plans_no_more_as_its_budget_ends(maxfev):
     search = NelderMead().start(np.linspace(-2.0, 2.0, 5), None)
     while search.nfev < maxfev:
         left = maxfev - search.nfev
-        planned = plan(search, {}, PLENTY, left)
+        planned = plan(search, {}, 50, left)
         assert planned
         if left == 1:
             assert list(planned) == [search.stage.x.tobytes()]
@@ -263,8 +261,13 @@ def test_a_search_plans_no_more_as_its_budget_ends(maxfev):
 # What comes is planned
 
 
-@HOW
-@given(st.integers(1, 8), methods, boxes, st.lists(st.floats(-1.0, 1.0), min_size=20, unique=True))
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(2, 8),
+    methods.filter(lambda method: method.convergence is not rough),
+    boxes.filter(lambda box: box != "fixed"),
+    st.permutations(range(40)),
+)
 def test_what_comes_next_was_planned_where_values_differ(n, method, box, told):
     """One kind of value or another leads to the point, but for rounding in the centroid."""
     search = method.start(np.linspace(-2.0, 2.0, n), box_of(box, n, method.clips))
@@ -274,7 +277,7 @@ def test_what_comes_next_was_planned_where_values_differ(n, method, box, told):
         of_one_value = bool(search.stage.branches())
         planned = plan(search, {}, PLENTY, least=0.01)
         stage, nrestart = type(search.stage), search.nrestart
-        tell(search, value)
+        tell(search, float(value))
         if search.done or not of_one_value:  # the last of a first simplex or a shrink
             continue
         if type(search.stage) is stage and search.nrestart == nrestart:
@@ -286,7 +289,7 @@ def test_what_comes_next_was_planned_where_values_differ(n, method, box, told):
 
 @pytest.mark.parametrize("n", [2, 5, 10])
 def test_most_of_what_a_smooth_objective_needs_was_planned(n):
-    """To the last bit: with four workers for each, nearly every second point is known in time."""
+    """The reflection of an iteration, to the last bit, whatever the values before it were."""
 
     def rosenbrock(x):
         return float(np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2))

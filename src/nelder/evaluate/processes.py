@@ -192,8 +192,8 @@ class ProcessPool:
             self._begin(task, running.x, new=True)
             return None
         self._lost = 0
-        self._idle.append(running.worker)
         if error is None:
+            self._idle.append(running.worker)
             reply = running.future.result()
             if isinstance(reply, Unusable):
                 raise InvalidArgumentError(
@@ -201,6 +201,7 @@ class ProcessPool:
                     f"process; there it raised {reply.message}\n{reply.details}"
                 )
             return unpack(reply)
+        self._end(running.worker)  # half an answer may be left in its pipe
         if isinstance(error, KeyboardInterrupt):
             raise error
         return failed(self._failure(error), running.began, f"{this_host()}:{pid}")

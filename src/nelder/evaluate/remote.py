@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 REMEMBERED = 8  # objectives; a worker may live longer than many searches
-LARGEST_ERROR = 2**15  # bytes; a reply must fit into a pipe, or a worker killed midway breaks it
+LARGEST_ERROR = 2**15  # bytes of a pickled exception; of a larger one only the text is sent
 
 
 @dataclass(frozen=True)
