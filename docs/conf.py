@@ -76,7 +76,10 @@ def include_results(app, docname, source):
     """Put what ``make bench`` wrote in the place of the marker in benchmarks.md."""
     if docname != "benchmarks":
         return
-    order = ("solved", "nist", "scaling", "overhead", "native", "asktell")
+    order = (
+        *("solved", "nist", "scaling", "overhead", "native", "asktell"),
+        *("parallel", "pool", "journal", "multistart", "kills"),
+    )
     present = [name for name in order if (RESULTS / f"{name}.md").is_file()]
     options = ":heading-offset: 1\n:relative-images:\n"
     parts = [f"```{{include}} ../benchmarks/results/{name}.md\n{options}```" for name in present]

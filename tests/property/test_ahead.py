@@ -91,7 +91,9 @@ def searches(draw, most=5, waits=True, many=True):
     method = draw(methods)
     if many and draw(st.integers(0, 3)) == 0:
         n, method = 7, nelder.KWorst(draw(st.sampled_from([1, 2])), convergence=rough)
-    box = box_of(draw(boxes), n, method.clips)
+    kind = draw(boxes)
+    box = box_of(kind, n + (n == 1 and kind == "fixed"), method.clips)
+    n = n if box is None else box.dim
     search = method.start(np.linspace(-2.0, 2.0, n), box)
     for value in draw(st.lists(values, max_size=40)):
         before = search.clone()
@@ -156,6 +158,19 @@ def test_a_search_that_is_planned_with_goes_as_one_that_is_not(search, told, cha
         tell(search, value)
         tell(alone, value)
         assert state(search) == state(alone)
+
+
+def test_a_clone_of_a_search_without_free_variables_is_independent():
+    search = NelderMead().start(np.ones(2), Box(np.ones(2), np.ones(2), False))
+    clone = search.clone()
+    before = state(clone)
+    tell(search, 3.0)
+    assert search.done
+    assert state(clone) == before
+    tell(clone, 4.0)
+    assert clone.best[1] == 4.0
+    assert clone.simplex.values.tolist() == [4.0]
+    assert search.simplex.values.tolist() == [3.0]
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nelder
+from nelder.drive.known import Known
 from nelder.drive.loop import Observers
 from nelder.drive.schedule import Policy, drive_on
 from nelder.evaluation import Failure, Outcome, Recorded
@@ -231,3 +232,27 @@ def test_useless_long_evaluations_are_ended(monkeypatch):
     pool = Long(rough, 6, 3, seconds=3600.0)
     same(drive_on(pool, search(3), budget(3), Policy("worst"), OBSERVERS), alone(3))
     assert ended
+
+
+def test_what_very_many_workers_bring_at_once_is_kept(monkeypatch):
+    monkeypatch.setattr("nelder.drive.schedule.LEAST_ROOM", 1)
+    pool = Workers(rough, 3000, 0)
+    pool.wait = lambda timeout: [(t, pool._outcome(pool.running.pop(t))) for t in [*pool.running]]
+    same(
+        drive_on(pool, search(2), budget(2, 150), Policy("worst"), OBSERVERS), alone(2, maxfev=150)
+    )
+
+
+def test_guesses_that_came_to_nothing_are_forgotten(monkeypatch):
+    monkeypatch.setattr("nelder.drive.schedule.LEAST_ROOM", 1)
+    pool = Workers(rough, 4, 0)
+    known = []
+    original = Known.put
+
+    def put(self, index, *value):
+        original(self, index, *value)
+        known.append(len(self.of(index)))
+
+    monkeypatch.setattr(Known, "put", put)
+    same(drive_on(pool, search(3), budget(3), Policy("worst"), OBSERVERS), alone(3))
+    assert max(known) <= 1 + 10 * 4 + 3 * 8

@@ -8,16 +8,7 @@ from collections.abc import Iterable
 
 from nelder.evaluation import Failure, Recorded
 
-__all__ = ["Known", "kept"]
-
-
-def kept(x: bytes) -> int:
-    """Return how many values of a search wait to be used at most: older ones never will be.
-
-    They are guesses that came to nothing. A first simplex may be recorded in any order, and n + 1
-    of its values wait at the same time.
-    """
-    return 1000 + 10 * (len(x) // 8)
+__all__ = ["Known"]
 
 
 class Known:
@@ -32,9 +23,13 @@ class Known:
         In the order recorded, without failures that were followed by another attempt.
     failures : bool
         Whether recorded failures count; otherwise their points are asked for again.
+    room : int
+        Values of a search that wait to be used, at most, beside those of a first simplex, which may
+        be recorded in any order: the oldest are dropped, guesses that came to nothing.
     """
 
-    def __init__(self, recorded: Iterable[Recorded], failures: bool) -> None:
+    def __init__(self, recorded: Iterable[Recorded], failures: bool, room: int) -> None:
+        self._room = room
         self._recorded = iter(recorded)
         self._counts_failures = failures
         self._values: dict[int, dict[bytes, float]] = {}
@@ -83,7 +78,7 @@ class Known:
             self._later.setdefault(place, deque()).append(value)
             return
         values[x] = value
-        if len(values) > kept(x):
+        if len(values) > self._room + len(x):
             del values[next(iter(values))]
 
     def _read(self, row: Recorded) -> None:

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.drive.known import Known, kept
+from nelder.drive.known import Known
 from nelder.drive.loop import Observers, Watch, ended, failed, watched
 from nelder.drive.progress import SECONDS
 from nelder.errors import ReturnValueError
@@ -34,6 +34,8 @@ Array = NDArray[np.float64]
 WORTH_ENDING = 1.0  # seconds: an evaluation of this length is ended once it is of no use
 MOMENT = 0.03  # of the typical time: evaluations begun together end within it,
 LONGEST_MOMENT = 0.1  # or within so many seconds
+LEAST_ROOM = 1000  # values of a search that wait to be used, at most,
+ROOM = 10  # and for each worker: what all have brought at once must not drive out itself
 MEMORY = 0.2  # weight of the last evaluation in the typical time of one
 
 
@@ -193,7 +195,8 @@ class _Scheduler:
         self._policy = policy
         self._log = log
         self._deadline = deadline
-        self._known = Known(log.recorded(), failures=policy.on_failure == "worst")
+        self._room = LEAST_ROOM + ROOM * pool.workers
+        self._known = Known(log.recorded(), policy.on_failure == "worst", self._room)
         self._active: list[Run] = []
         self._flight: dict[int, _Task] = {}
         self._sent: set[tuple[int, bytes]] = set()  # what is in flight, by search and point
@@ -332,7 +335,7 @@ class _Scheduler:
                 run.tries.pop(key, None)
                 self._known.put(run.index, key, outcome.value, outcome.failure)
                 run.fresh[key] = None
-                if len(run.fresh) > kept(key):
+                if len(run.fresh) > self._room:
                     del run.fresh[next(iter(run.fresh))]
                 touched[run.index] = run
         return list(touched.values())

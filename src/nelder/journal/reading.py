@@ -58,7 +58,7 @@ class LoadedJournal:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The name of each coordinate: that in ``x0``, or ``x[0]``, ``x[1]`` and so on."""
+        """The name of each coordinate, that in ``x0`` or ``x[0]``, ``x[1]`` and so on."""
         return self._only().names
 
     @property

@@ -125,7 +125,7 @@ class Study:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The name of each coordinate: that in ``x0``, or ``x[0]``, ``x[1]`` and so on."""
+        """The name of each coordinate, that in ``x0`` or ``x[0]``, ``x[1]`` and so on."""
         dim = self.evaluations.X.shape[1]
         names = tuple(self.settings.get("names", ()))
         return names if len(names) == dim else tuple(f"x[{i}]" for i in range(dim))
