@@ -236,7 +236,10 @@ def test_what_is_known_is_not_planned(search, chance, points):
 
 
 def reachable(search, left, needed_only=False):
-    """The points that may be asked for within `left` evaluations, by trying every kind of value."""
+    """The points that may be asked for within `left` evaluations, by trying every kind of value.
+
+    What is foreseen is looked for at the beginning of an iteration only: later it is known.
+    """
     if left <= 0 or search.done:
         return set()
     stage = search.stage
@@ -247,7 +250,7 @@ def reachable(search, left, needed_only=False):
     for value, _ in stage.branches():
         clone = search.clone()
         tell(clone, value)
-        points |= reachable(clone, left - 1, needed_only or not clone.stage.between)
+        points |= reachable(clone, left - 1, not clone.stage.between)
     return points
 
 

@@ -367,7 +367,7 @@ def test_target_ends_searches_that_are_under_way_in_other_threads():
         Status.RUNNING,
     ]
     assert many.nfevs[1] > 0
-    assert many.values[1] <= -1.0
+    assert 1.0 <= many.values[1] <= 1.6
 
 
 @pytest.mark.parametrize("how", [{}, {"retries": 1}], ids=["here", "interleaved"])
