@@ -147,7 +147,8 @@ def run() -> Report:
             f"its simplex or its values are within {TOLERANCE:g}, TFP's rule, which nelder has as "
             "EitherTolerance; the last row asks for both, as nelder does by default. Each "
             "takes its own first simplex and coefficients, and nelder looks around what it "
-            "found. The same work: nelder with TFP's coefficients and first simplex, and no such look.",
+            "found. The same work: nelder with TFP's coefficients and first simplex, and no look "
+            "around.",
             "f ≤ 1e-4 is the share of searches in the basin of the minimum 0: there is a second "
             "minimum at 3.70. f ≤ 1e-8 is the share that also came near.",
             "TFP: `jax.jit(jax.vmap(nelder_mead_minimize))` in double precision, compiled before "

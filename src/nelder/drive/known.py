@@ -84,7 +84,8 @@ class Known:
     def _read(self, row: Recorded) -> None:
         if row.failure is not None:
             self._attempts[row.search, row.x] = row.attempt
-            if not (row.final and self._counts_failures):
+            wrong = row.failure.kind == "return value"  # raised whatever the policy
+            if wrong or not (row.final and self._counts_failures):
                 return
         self.put(row.search, row.x, row.value, row.failure)
 

@@ -24,7 +24,7 @@ from nelder.errors import ReturnValueError
 from nelder.evaluation import Evaluation, Failure, Outcome, Recorded
 from nelder.options import Budget, OnFailure
 from nelder.result import Result, Status
-from nelder.search.ahead import Planned, plan
+from nelder.search.ahead import LEAST, Planned, plan
 from nelder.search.search import Search
 
 __all__ = ["Log", "Policy", "Pool", "Run", "drive_on", "schedule"]
@@ -250,15 +250,18 @@ class _Scheduler:
     def _late(self, run: Run) -> bool:
         """End a run if it is too late to begin what it needs; return whether it was."""
         first = next(iter(run.needed))
-        late = self._begun and time.perf_counter() >= self._deadline
-        if late and (run.index, first) not in self._sent:
+        if self._too_late and (run.index, first) not in self._sent:
             self._end(run, Status.MAXTIME)
             return True
         return False
 
+    @property
+    def _too_late(self) -> bool:
+        return self._begun and time.perf_counter() >= self._deadline
+
     def _send(self, run: Run, points: dict[bytes, Planned]) -> None:
         for key, planned in points.items():
-            if self._free <= 0:
+            if self._free <= 0 or self._too_late:
                 return
             place = (run.index, key)
             if place in self._sent:
@@ -279,7 +282,7 @@ class _Scheduler:
         now = time.perf_counter()
         if not self._policy.ahead or self._pool.workers == 1 or now >= self._deadline:
             return pause
-        if now < self._ahead_at and self._flight:
+        if now < self._ahead_at:
             return min(self._ahead_at - now, pause or math.inf)
         if self._free <= 0 and self._typical < WORTH_ENDING:
             return pause
@@ -290,7 +293,7 @@ class _Scheduler:
             self._send(run, {key: planned})
         return pause
 
-    def _plan(self, run: Run, points: int, least: float = 0.0) -> dict[bytes, Planned]:
+    def _plan(self, run: Run, points: int, least: float = LEAST) -> dict[bytes, Planned]:
         left = run.budget.maxfev - run.search.nfev
         return plan(run.search, self._known.of(run.index), points, left, least)
 
@@ -360,7 +363,7 @@ class _Scheduler:
             key = x.tobytes()
             known = self._known.take(run.index, key)
             if known is None:
-                if search.nfev > nfev:
+                if search.nfev > nfev and self._flight:
                     moment = min(MOMENT * self._typical, LONGEST_MOMENT)
                     self._ahead_at = time.perf_counter() + moment
                 run.needed = self._plan(run, self._pool.workers, least=1.0)

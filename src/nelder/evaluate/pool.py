@@ -15,6 +15,7 @@ from nelder.evaluate.batch import BatchPool
 from nelder.evaluate.executors import ExecutorPool, read_executor
 from nelder.evaluate.inline import InlinePool
 from nelder.evaluate.native import NativeObjective
+from nelder.evaluate.python import PythonObjective
 from nelder.evaluation import Outcome
 from nelder.options import is_whole
 
@@ -121,6 +122,10 @@ def _batches(fun: Objective, workers: Any, timeout: float | None) -> BatchPool:
     if workers is not None and not is_whole(workers):
         raise InvalidArgumentError(
             f"workers={workers!r}: expected the number of points per call with vectorized=True"
+        )
+    if isinstance(fun, PythonObjective) and fun.restore is not None:
+        raise InvalidArgumentError(
+            "vectorized=True: expected a flat x0 (n,), as the objective takes an array (m, n)"
         )
     if isinstance(fun, NativeObjective):
         raise InvalidArgumentError(

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from nelder.search.search import Search
 
-__all__ = ["Planned", "plan"]
+__all__ = ["LEAST", "Planned", "plan"]
 
 Array = NDArray[np.float64]
 
 LEAST = 1e-3  # a point less probable than this is not worth an evaluation
+FARTHEST = 100  # evaluations ahead: a simplex that has closed up may want the same points for ever
 
 
 class Planned(NamedTuple):
@@ -71,7 +72,7 @@ def plan(
     # By falling share: what the search, or a clone, waits for; `told` is what a clone is told
     # first, and `left` the evaluations it may then make. Or, as `told`, a point that is foreseen.
     nodes: list[tuple[float, int, Search, float | Array | None, float]] = [
-        (-1.0, next(number), search, None, evaluations)
+        (-1.0, next(number), search, None, min(evaluations, max(FARTHEST, search.stage.waiting)))
     ]
     while nodes and len(planned) < points:
         minus, _, node, told, left = heapq.heappop(nodes)
