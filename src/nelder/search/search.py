@@ -160,12 +160,11 @@ class Search:
         """
         twin = copy.copy(self)  # whatever is not cloned below is replaced, never changed
         twin._rule = None
-        if self._machine is not None:
-            twin._machine = self._machine.clone()
-        if twin._machine is None or self.stage is not self._machine:
-            twin.stage = self.stage.clone()
-        else:
-            twin.stage = twin._machine
+        if self._machine is None:
+            twin.stage = twin._points = self._points.clone()
+            return twin
+        machine = twin._machine = self._machine.clone()
+        twin.stage = machine if self.stage is self._machine else self.stage.clone()
         return twin
 
     # What moves it on
