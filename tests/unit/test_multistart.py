@@ -318,7 +318,37 @@ def test_minima_are_told_apart_by_the_scale_of_the_coordinate(bounds, count):
     assert len(many.minima) == count
 
 
+def test_of_equal_values_the_first_search_is_the_best_whichever_ends_first():
+    """A long search and a short one that find the same value at different points."""
+
+    def flat(x):
+        return np.maximum(np.sum(np.atleast_2d(x) ** 2, axis=1) - 1.0, 0.0)
+
+    starts = [[30.0, -40.0], [0.5, 0.1], [0.1, 0.5]]
+    one = nelder.multistart(lambda x: float(flat(x)[0]), starts)
+    assert one.values.tolist() == [0.0, 0.0, 0.0]
+    assert one.nfevs[0] > one.nfevs[1]
+    assert one.x.tolist() == one.points[0].tolist() != one.points[1].tolist()
+    together = nelder.multistart(flat, starts, vectorized=True)
+    assert together.x.tolist() == one.x.tolist()
+    assert together.best.nfev == one.best.nfev == one.nfevs[0]
+    with ThreadPoolExecutor(3) as executor:
+        same(nelder.multistart(lambda x: float(flat(x)[0]), starts, workers=executor),
+             lambda x: float(flat(x)[0]), starts)  # fmt: skip
+
+
 # Budgets
+
+
+@pytest.mark.parametrize("how", [{}, {"retries": 1}])
+def test_nothing_is_lower_than_minus_infinity(how):
+    def fun(x):
+        return -INF if x[0] < -50.0 else float(x[0] ** 2)
+
+    many = nelder.multistart(fun, [[1.0], [-60.0], [3.0]], method=LOCAL, **how)
+    assert many.fun == -INF
+    assert not many.success
+    assert many.statuses.tolist() == [Status.CONVERGED, Status.UNBOUNDED, -1]
 
 
 @pytest.mark.parametrize("how", [{}, {"retries": 1}])
