@@ -1,14 +1,14 @@
-"""What became of one attempt at the value of one point."""
+"""What became of one attempt at the value of one point, and what makes such attempts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Evaluation", "Failure", "FailureKind", "Outcome", "Recorded"]
+__all__ = ["Evaluation", "Failure", "FailureKind", "Outcome", "Pool", "Recorded"]
 
 FailureKind = Literal["exception", "return value", "timeout", "died", "exit code", "output"]
 
@@ -106,3 +106,39 @@ class Recorded(NamedTuple):
     failure: Failure | None
     attempt: int
     final: bool
+
+
+class Pool(Protocol):
+    """Workers, used by one thread."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks may be submitted at the same time."""
+        ...
+
+    def submit(self, task: int, x: NDArray[np.float64]) -> None:
+        """Begin to evaluate a point (dim,), which may be changed afterwards."""
+        ...
+
+    def wait(self, timeout: float | None) -> list[tuple[int, Outcome]]:
+        """Return what is finished, once anything is or `timeout` seconds are over.
+
+        Ctrl-C gets through at once.
+
+        Raises
+        ------
+        ExecutorError
+            Tasks are lost; those that are finished have been returned before.
+        """
+        ...
+
+    def cancel(self, task: int) -> bool:
+        """End a task; return whether it is gone, never reported, and its worker free.
+
+        False: it goes on, and will be reported as any other.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop what runs, and free what is not the caller's. May be called twice."""
+        ...

@@ -12,7 +12,7 @@ from nelder.options import OnFailure, check_on_failure, check_retries, check_sec
 
 if TYPE_CHECKING:
     from nelder.evaluate.pool import Objective
-    from nelder.evaluate.pool import Pool as ClosablePool
+    from nelder.evaluation import Pool
     from nelder.search.nelder_mead import NelderMead
 
 __all__ = ["Means"]
@@ -79,7 +79,7 @@ class Means:
             self.workers is None or (is_whole(self.workers) and self.workers > 0)
         )
 
-    def pool(self, objective: Objective) -> AbstractContextManager[ClosablePool]:
+    def pool(self, objective: Objective) -> AbstractContextManager[Pool]:
         """Return the workers, to be closed at the end."""
         from nelder.evaluate.pool import make_pool
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from nelder.core.leg import Leg
 from nelder.core.machine import Stage
 from nelder.drive.loop import Evaluator, Observers, Watch, drive
-from nelder.drive.schedule import Log, NoLog, Pool, Run, schedule
+from nelder.drive.schedule import Log, NoLog, Run, schedule
 from nelder.evaluate.native import NativeObjective
 from nelder.evaluate.objective import read_objective
 from nelder.evaluate.python import PythonObjective
+from nelder.evaluation import Pool
 from nelder.means import Means
 from nelder.minima import Minimum, MultistartResult, distinct_minima
 from nelder.options import Budget, OnFailure

@@ -21,13 +21,13 @@ from nelder.drive.known import Known
 from nelder.drive.loop import Observers, Watch, ended, failed, watched
 from nelder.drive.progress import SECONDS
 from nelder.errors import ReturnValueError
-from nelder.evaluation import Evaluation, Failure, Outcome, Recorded
+from nelder.evaluation import Evaluation, Failure, Outcome, Pool, Recorded
 from nelder.options import Budget, OnFailure
 from nelder.result import Result, Status
 from nelder.search.ahead import LEAST, Planned, plan
 from nelder.search.search import Search
 
-__all__ = ["Log", "Policy", "Pool", "Run", "drive_on", "schedule"]
+__all__ = ["Log", "Policy", "Run", "drive_on", "schedule"]
 
 Array = NDArray[np.float64]
 
@@ -37,27 +37,6 @@ LONGEST_MOMENT = 0.1  # or within so many seconds
 LEAST_ROOM = 1000  # values of a search that wait to be used, at most,
 ROOM = 10  # and for each worker: what all have brought at once must not drive out itself
 MEMORY = 0.2  # weight of the last evaluation in the typical time of one
-
-
-class Pool(Protocol):
-    """Workers, used by one thread."""
-
-    @property
-    def workers(self) -> int:
-        """Tasks at the same time, at most."""
-        ...
-
-    def submit(self, task: int, x: Array) -> None:
-        """Begin to evaluate a point (dim,)."""
-        ...
-
-    def wait(self, timeout: float | None) -> list[tuple[int, Outcome]]:
-        """Return what is finished, once anything is or `timeout` seconds are over."""
-        ...
-
-    def cancel(self, task: int) -> bool:
-        """End a task that is not needed; return whether it is gone and its worker free."""
-        ...
 
 
 class Log(Protocol):

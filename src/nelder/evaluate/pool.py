@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,50 +16,14 @@ from nelder.evaluate.executors import ExecutorPool, read_executor
 from nelder.evaluate.inline import InlinePool
 from nelder.evaluate.native import NativeObjective
 from nelder.evaluate.python import PythonObjective
-from nelder.evaluation import Outcome
+from nelder.evaluation import Pool
 from nelder.options import is_whole
 
-__all__ = ["Objective", "Pool", "make_pool"]
+__all__ = ["Objective", "make_pool"]
 
 Objective = Callable[[NDArray[np.float64]], Any]
 
 UNLIMITED = sys.maxsize  # points of a call
-
-
-class Pool(Protocol):
-    """Workers, used by one thread."""
-
-    @property
-    def workers(self) -> int:
-        """How many tasks may be submitted at the same time."""
-        ...
-
-    def submit(self, task: int, x: NDArray[np.float64]) -> None:
-        """Begin to evaluate a point (dim,), which may be changed afterwards."""
-        ...
-
-    def wait(self, timeout: float | None) -> list[tuple[int, Outcome]]:
-        """Return what is finished, once anything is or `timeout` seconds are over.
-
-        Ctrl-C gets through at once.
-
-        Raises
-        ------
-        ExecutorError
-            Tasks are lost; those that are finished have been returned before.
-        """
-        ...
-
-    def cancel(self, task: int) -> bool:
-        """End a task; return whether it is gone, never reported, and its worker free.
-
-        False: it goes on, and will be reported as any other.
-        """
-        ...
-
-    def close(self) -> None:
-        """Stop what runs, and free what is not the caller's. May be called twice."""
-        ...
 
 
 def make_pool(fun: Objective, workers: Any, vectorized: bool, timeout: float | None) -> Pool:
