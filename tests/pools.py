@@ -6,7 +6,9 @@ so that they travel by value and workers need no module of the tests.
 
 import math
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -158,3 +160,25 @@ def check_it_may_be_closed_twice(make):
 
 
 CONTRACT = [value for name, value in list(globals().items()) if name.startswith("check_")]
+
+
+class Threads(ThreadPoolExecutor):
+    """Threads that count what is given to them and not yet done."""
+
+    def __init__(self, workers):
+        super().__init__(workers)
+        self.lock = threading.Lock()
+        self.running = self.most = self.tasks = 0
+
+    def submit(self, *args):
+        with self.lock:
+            self.running += 1
+            self.tasks += 1
+            self.most = max(self.most, self.running)
+        future = super().submit(*args)
+        future.add_done_callback(self._done)
+        return future
+
+    def _done(self, _):
+        with self.lock:
+            self.running -= 1

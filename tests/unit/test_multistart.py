@@ -21,6 +21,7 @@ from numba import cfunc, types
 import nelder
 from nelder import NelderMead, Status
 from nelder.minima import distinct_minima
+from tests.pools import Threads
 
 INF = math.inf
 NAN = math.nan
@@ -576,30 +577,8 @@ def test_an_executor_that_breaks_keeps_what_was_found():
 # Workers
 
 
-class Watched(ThreadPoolExecutor):
-    """Threads that count what is given to them and not yet done."""
-
-    def __init__(self, workers):
-        super().__init__(workers)
-        self.lock = threading.Lock()
-        self.running = self.most = self.tasks = 0
-
-    def submit(self, *args):
-        with self.lock:
-            self.running += 1
-            self.tasks += 1
-            self.most = max(self.most, self.running)
-        future = super().submit(*args)
-        future.add_done_callback(self._done)
-        return future
-
-    def _done(self, _):
-        with self.lock:
-            self.running -= 1
-
-
 def test_workers_get_no_more_than_they_can_run_and_evaluations_add_up():
-    with Watched(4) as executor:
+    with Threads(4) as executor:
         many = nelder.multistart(rosenbrock, STARTS, workers=executor)
     assert executor.most <= 4
     assert many.nfev + many.nahead <= executor.tasks <= many.nfev + many.nahead + 4

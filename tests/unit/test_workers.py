@@ -14,7 +14,7 @@ import textwrap
 import threading
 import time
 from collections import Counter, namedtuple
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,6 +29,7 @@ from nelder.drive.schedule import Policy, drive_on
 from nelder.evaluate import batch
 from nelder.evaluation import Outcome
 from nelder.options import Budget
+from tests.pools import Threads
 
 INF = math.inf
 NAN = math.nan
@@ -113,28 +114,6 @@ def native(n, x, data):
     for i in range(n - 1):
         total += 100.0 * (x[i + 1] - x[i] * x[i]) ** 2 + (1.0 - x[i]) ** 2
     return total
-
-
-class Threads(ThreadPoolExecutor):
-    """Threads that count what is given to them and not yet done."""
-
-    def __init__(self, workers):
-        super().__init__(workers)
-        self.lock = threading.Lock()
-        self.running = self.most = self.tasks = 0
-
-    def submit(self, *args):
-        with self.lock:
-            self.running += 1
-            self.tasks += 1
-            self.most = max(self.most, self.running)
-        future = super().submit(*args)
-        future.add_done_callback(self._done)
-        return future
-
-    def _done(self, _):
-        with self.lock:
-            self.running -= 1
 
 
 def same(left, right):
