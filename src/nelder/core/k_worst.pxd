@@ -8,7 +8,6 @@ from nelder.core.machine cimport (
     REFLECT,
     REFRESH,
     SHRINK,
-    SMALL,
     UNBOUNDED,
     Machine,
 )
@@ -44,4 +43,4 @@ cdef class KWorstMachine(Machine):
     @cython.final
     cdef Py_ssize_t _settle(self) noexcept nogil
     @cython.final
-    cdef void _enter(self, Py_ssize_t row, bint anew) noexcept nogil
+    cdef void _enter(self, Py_ssize_t row) noexcept nogil

@@ -38,7 +38,6 @@ if not cython.compiled:
         REFLECT,
         REFRESH,
         SHRINK,
-        SMALL,
         UNBOUNDED,
         Machine,
     )
@@ -332,7 +331,6 @@ class KWorstMachine(Machine):
             if row != self._order[self._kept + i]:
                 moved += 1
         self._stale += moved
-        anew: cython.bint = self._stale > REFRESH * self.n or self.n <= SMALL
         self._ranked = self._kept
         for i in range(self.k):
             row = self._order[self._kept + i]
@@ -348,21 +346,19 @@ class KWorstMachine(Machine):
             self._f[self._seconds[i]] = NAN
         for i in range(self.k):
             if self._chosen[i] >= 0:
-                self._enter(self._chosen[i], anew)
+                self._enter(self._chosen[i])
         if self._stale > REFRESH * self.n:
             self._refresh()
-        elif anew and moved > 0:
-            self._sum_kept()
         return moved
 
-    def _enter(self, row, anew):
-        # type: (int, bool) -> None
+    def _enter(self, row):
+        # type: (int) -> None
         """Rank a new vertex; where it is among those kept it takes one's place in their sum."""
         j: cython.Py_ssize_t
         into: cython.Py_ssize_t
         out: cython.Py_ssize_t = self._order[self._kept - 1]
         self._insert(row)
-        if anew or self._order[self._kept - 1] == out:
+        if self._order[self._kept - 1] == out:
             return
         into = row * self.n
         out = out * self.n

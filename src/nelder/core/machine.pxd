@@ -74,7 +74,7 @@ cdef int NO_RULE, BOTH, STANDARD_ERROR, EITHER
 cdef int RUNNING, CONVERGED, UNBOUNDED
 cdef double INF, NAN, EPS, HUGE, FAR, LARGEST
 
-cdef Py_ssize_t SMALL, REFRESH
+cdef Py_ssize_t REFRESH
 
 
 cdef class Stage:

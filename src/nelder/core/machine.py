@@ -113,7 +113,6 @@ HUGE = 1e100  # from here on points are watched
 FAR = 1e150  # beyond this, or 1e10 times the first simplex, there is no minimum to be found
 LARGEST = 1.7976931348623157e308
 REFRESH = 4  # what costs O(n²) is done once in so many times n iterations
-SMALL = 4  # but up to this n the kept vertices are added up anew each time
 
 
 class Stage:
@@ -937,9 +936,6 @@ class Machine(Stage):
         self._stale += 1
         if self._stale > REFRESH * n:
             self._refresh()
-            return
-        if n <= SMALL:
-            self._sum_kept()
             return
         out = self._order[n] * n
         row *= n
