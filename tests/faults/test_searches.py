@@ -149,7 +149,9 @@ def test_a_broken_executor_is_an_error_and_another_goes_on(ill, tmp_path):
         with pytest.raises(nelder.ExecutorError) as error:
             run(objective, journal, workers=executor)
         assert error.value.result.nfev >= 4
-        assert error.value.result.fun == nelder.load(journal).best.value
+        recorded = nelder.load(journal)
+        assert error.value.result.fun in recorded.evaluations.values
+        assert error.value.result.fun >= recorded.best.value  # what was made ahead may be lower
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         same(run(objective, journal, workers=executor), whole())
 

@@ -305,7 +305,7 @@ def test_what_comes_next_was_planned_where_values_differ(n, method, box, told):
             )
 
 
-@pytest.mark.parametrize("n", [2, 5, 10])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 10])
 def test_most_of_what_a_smooth_objective_needs_was_planned(n):
     """The reflection of an iteration, to the last bit, whatever the values before it were."""
 

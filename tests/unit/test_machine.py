@@ -228,6 +228,16 @@ def test_an_equal_outside_contraction_is_refused_by_the_switch(core):
     assert lower.phase == "reflect"
 
 
+def test_the_branches_of_a_contraction_know_one_equal_to_all_it_is_compared_with(core):
+    """Taken, and the worst still: r ranks as the second worst does."""
+    machine = tell(start(core), 2.0)
+    assert machine.phase == "contract outside"
+    told = [tell(machine.clone(), value) for value, _ in machine.branches()]
+    ends = [(twin.phase, tuple(map(tuple, twin.vertices))) for twin in told]
+    assert ("reflect", (A, B, OUTSIDE)) in ends
+    assert len(set(ends)) == 3
+
+
 @pytest.mark.parametrize("f", [math.nextafter(2.5, 3.0), 2.75, 3.0, INF, NAN])
 def test_a_higher_outside_contraction_is_refused(core, f):
     # also where it is below the worst, 3

@@ -807,7 +807,7 @@ class Machine(Stage):
             refused = math.nextafter(limit, INF) if equal else limit
             kinds = [
                 (math.nextafter(second, -INF), 0.98, second > -INF),  # no longer the worst
-                (second, 0.01, second < limit),  # the worst still
+                (second, 0.01, second < refused),  # the worst still
                 (refused, 0.01, True),  # shrink
             ]
         return [(value, share) for value, share, there in kinds if there]
@@ -967,19 +967,12 @@ class Machine(Stage):
 
     def _insert(self, row: cython.Py_ssize_t):
         """Rank `row` among the ranked vertices, after equal ones."""
-        low: cython.Py_ssize_t = 0
-        high: cython.Py_ssize_t = self._ranked
-        k: cython.Py_ssize_t
+        k: cython.Py_ssize_t = self._ranked
         f: cython.double = self._f[row]
-        while low < high:
-            k = (low + high) >> 1
-            if self._f[self._order[k]] > f:
-                high = k
-            else:
-                low = k + 1
-        for k in range(self._ranked, low, -1):
+        while k > 0 and self._f[self._order[k - 1]] > f:
             self._order[k] = self._order[k - 1]
-        self._order[low] = row
+            k -= 1
+        self._order[k] = row
         self._ranked += 1
 
     def _refresh(self):
