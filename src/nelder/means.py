@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nelder.drive.schedule import Log, Policy
 from nelder.errors import InvalidArgumentError
-from nelder.options import OnFailure, check_on_failure, check_retries, check_seconds, is_whole
+from nelder.options import OnFailure, check_on_failure, check_seconds, check_whole, is_whole
 
 if TYPE_CHECKING:
     from nelder.evaluate.pool import Objective
@@ -58,7 +58,8 @@ class Means:
             raise InvalidArgumentError(f"vectorized={vectorized!r}: expected True or False")
         failure: OnFailure = check_on_failure(on_failure)
         # A vectorised objective of which nobody says how many points it takes gets no guesses.
-        policy = Policy(failure, check_retries(retries), not vectorized or workers is not None)
+        again = check_whole("retries", retries, 0)
+        policy = Policy(failure, again, not vectorized or workers is not None)
         return cls(workers, vectorized, check_seconds("timeout", timeout), journal, policy)
 
     @property

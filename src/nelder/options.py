@@ -18,8 +18,8 @@ __all__ = [
     "OnFailure",
     "check_on_failure",
     "check_reals",
-    "check_retries",
     "check_seconds",
+    "check_whole",
     "is_real",
     "is_whole",
 ]
@@ -28,8 +28,12 @@ OnFailure = Literal["raise", "worst", "stop"]
 
 
 def is_real(value: object) -> TypeGuard[float]:
-    """Whether `value` is a real number and not NaN."""
-    return isinstance(value, Real) and not math.isnan(cast("float", value))
+    """Whether `value` is a real number and not NaN; True and False are none."""
+    return (
+        isinstance(value, Real)
+        and not isinstance(value, (bool, np.bool_))
+        and not math.isnan(cast("float", value))
+    )
 
 
 def check_reals(
@@ -53,13 +57,18 @@ def is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))  # type: ignore[unreachable]
 
 
-def _whole(name: str, value: object, least: int) -> float:
-    """Return a count, or inf for no limit."""
-    if value is None or (isinstance(value, float) and value == math.inf):
-        return math.inf
+def check_whole(name: str, value: object, least: int) -> int:
+    """Return the whole number `value`, or raise InvalidArgumentError."""
     if is_whole(value) and value >= least:
         return int(value)
     raise InvalidArgumentError(f"{name}={value!r}: expected a whole number, {least} or above")
+
+
+def _limit(name: str, value: object, least: int) -> float:
+    """Return a count, or inf for no limit."""
+    if value is None or (isinstance(value, float) and value == math.inf):
+        return math.inf
+    return check_whole(name, value, least)
 
 
 def check_on_failure(value: object) -> OnFailure:
@@ -75,13 +84,6 @@ def check_seconds(name: str, value: object) -> float | None:
     if value is None or (is_real(value) and value > 0.0):
         return None if value is None or value == math.inf else float(value)
     raise InvalidArgumentError(f"{name}={value!r}: expected a number of seconds above 0")
-
-
-def check_retries(value: object) -> int:
-    """Return how often to try again, or raise InvalidArgumentError."""
-    if is_whole(value) and value >= 0:
-        return int(value)
-    raise InvalidArgumentError(f"retries={value!r}: expected a whole number, 0 or above")
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ class Budget:
         if target is not None and not is_real(target):
             raise InvalidArgumentError(f"target={target!r}: expected a real number")
         put = object.__setattr__
-        put(self, "maxfev", _whole("maxfev", maxfev, 1))
-        put(self, "maxiter", _whole("maxiter", maxiter, 0))
+        put(self, "maxfev", _limit("maxfev", maxfev, 1))
+        put(self, "maxiter", _limit("maxiter", maxiter, 0))
         put(self, "maxtime", math.inf if seconds is None else seconds)
         put(self, "target", -math.inf if target is None else float(target))  # type: ignore[arg-type]
 

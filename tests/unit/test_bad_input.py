@@ -195,6 +195,7 @@ SETTINGS = {
     # convergence
     "negative xatol": (lambda: nelder.Tolerance(xatol=-1e-8), "xatol", "-1e-08", "0 or above"),
     "fatol nan": (lambda: nelder.Tolerance(fatol=NAN), "fatol", "nan", "0 or above"),
+    "xatol boolean": (lambda: nelder.Tolerance(xatol=True), "xatol", "True", "finite number"),
     "ulps inf": (lambda: nelder.Tolerance(ulps=INF), "ulps", "inf", "finite"),
     "standard error": (lambda: nelder.StandardError(-1.0), "tolerance", "-1.0", "0 or above"),
     "either": (
@@ -233,8 +234,10 @@ SETTINGS = {
     "maxtime 0": ({"maxtime": 0}, "maxtime", "0", "above 0"),
     "maxtime negative": ({"maxtime": -1.0}, "maxtime", "-1.0", "above 0"),
     "maxtime nan": ({"maxtime": NAN}, "maxtime", "nan", "above 0"),
+    "maxtime boolean": ({"maxtime": True}, "maxtime", "True", "seconds"),
     "maxtime text": ({"maxtime": "1s"}, "maxtime", "'1s'", "seconds"),
     "target nan": ({"target": NAN}, "target", "nan", "real number"),
+    "target boolean": ({"target": np.True_}, "target", "True", "real number"),
     "target text": ({"target": "0"}, "target", "'0'", "real number"),
     "target complex": ({"target": 1j}, "target", "1j", "real number"),
     # observers and failures

@@ -358,6 +358,7 @@ def test_errors_survive_pickling():
         ({"environment": {"A": "{q}"}}, ("environment A", "{q}")),
         ({"environment": {"A=B": "1"}}, ("environment", "A=B")),
         ({"timeout": 0.0}, ("timeout", "0.0", "above 0")),
+        ({"timeout": True}, ("timeout", "True", "seconds")),
         ({"timeout": math.nan}, ("timeout", "nan", "above 0")),
         ({"templates": [Template("a", "{q}")]}, ("template a", "{q}")),
         ({"templates": [Template("a", ""), Template("./a", "")]}, ("two files", "'a'")),

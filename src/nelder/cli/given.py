@@ -188,7 +188,7 @@ def _parameters(value: object, shown: str, folder: str) -> dict[str, NamedParame
 def _parameter(name: str, given: object, shown: str) -> NamedParameter:
     if isinstance(given, str):
         return read_parameter(name, given)
-    if is_real(given) and not isinstance(given, bool):
+    if is_real(given):
         return read_parameter(name, repr(given))
     if isinstance(given, dict):
         parts = cast("dict[str, Any]", given)
@@ -246,7 +246,7 @@ def _whole(least: int) -> Callable[[object, str, str], int]:
 
 
 def _real(value: object, shown: str, folder: str) -> float:
-    if is_real(value) and not isinstance(value, bool):
+    if is_real(value):
         return float(value)
     raise InvalidArgumentError(f"{shown} = {value!r}: expected a number")
 

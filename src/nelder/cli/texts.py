@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from nelder.errors import InvalidArgumentError
+from nelder.options import is_real
 
 __all__ = ["NamedParameter", "read_assignment", "read_file_pair", "read_parameter", "read_seconds"]
 
@@ -146,7 +147,7 @@ def read_seconds(value: object, option: str) -> float:
         It is none, or not above 0.
     """
     seconds = math.nan
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_real(value):
         seconds = float(value)
     elif isinstance(value, str):
         found = re.fullmatch(r"\s*([\d.]+(?:e[+-]?\d+)?)\s*([smhd]?)\s*", value)

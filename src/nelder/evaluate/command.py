@@ -22,7 +22,7 @@ from nelder.evaluate.output import Output, OutputError, inside
 from nelder.evaluate.placeholders import fill, names_in
 from nelder.evaluate.programs import Finished, Place, Programs
 from nelder.evaluation import FailureKind
-from nelder.options import is_real
+from nelder.options import check_seconds
 
 __all__ = ["Command", "CommandError", "InputFile", "Template"]
 
@@ -187,15 +187,13 @@ class Command(_Resources):
             put(self, name, tuple(getattr(self, name)))
         put(self, "environment", dict(self.environment))
         put(self, "_directory", os.path.abspath(directory))
-        put(self, "_timeout", timeout)
+        put(self, "_timeout", check_seconds("timeout", timeout))
         if os.name != "posix":
             raise InvalidArgumentError(
                 "arguments: programs as objectives need process groups, which only POSIX has"
             )
         self._check_names()
         self._check_files()
-        if timeout is not None and not (is_real(timeout) and timeout > 0.0):
-            raise InvalidArgumentError(f"timeout={timeout!r}: expected a number of seconds above 0")
         put(self, "inputs", tuple(file.found_from(self._directory) for file in self.inputs))
         put(self, "_program", self._find_program())
         put(self, "_lock", threading.Lock())

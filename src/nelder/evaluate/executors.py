@@ -77,7 +77,7 @@ def read_executor(workers: Any) -> tuple[Executor, int]:
         executor, count = pair
     if not callable(getattr(executor, "submit", None)):
         raise InvalidArgumentError(
-            f"workers={workers!r}: expected a whole number of 1 or more, "
+            f"workers={workers!r}: expected a whole number, 1 or above, "
             "a concurrent.futures.Executor or a pair (executor, number of its workers)"
         )
     if count is None:

@@ -17,7 +17,7 @@ from nelder.evaluate.inline import InlinePool
 from nelder.evaluate.native import NativeObjective
 from nelder.evaluate.python import PythonObjective
 from nelder.evaluation import Pool
-from nelder.options import is_whole
+from nelder.options import check_whole, is_whole
 
 __all__ = ["Objective", "make_pool"]
 
@@ -65,7 +65,7 @@ def make_pool(fun: Objective, workers: Any, vectorized: bool, timeout: float | N
     if workers is not None and not is_whole(workers):
         executor, count = read_executor(workers)
         return ExecutorPool(executor, fun, count, timeout)
-    count = 1 if workers is None else _count(workers)
+    count = 1 if workers is None else check_whole("workers", workers, 1)
     if getattr(fun, "runs_in_threads", False):
         threads = ThreadPoolExecutor(count, thread_name_prefix="nelder")
         return ExecutorPool(threads, fun, count, timeout, owned=True)
@@ -95,10 +95,4 @@ def _batches(fun: Objective, workers: Any, timeout: float | None) -> BatchPool:
         raise InvalidArgumentError(
             "vectorized=True: expected False with a native objective, which takes one point"
         )
-    return BatchPool(fun, UNLIMITED if workers is None else _count(workers))
-
-
-def _count(workers: int) -> int:
-    if workers < 1:
-        raise InvalidArgumentError(f"workers={workers!r}: expected a whole number of 1 or more")
-    return int(workers)
+    return BatchPool(fun, UNLIMITED if workers is None else check_whole("workers", workers, 1))
