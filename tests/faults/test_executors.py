@@ -20,7 +20,7 @@ import pytest
 import nelder
 from nelder.errors import ExecutorError, InvalidArgumentError
 from nelder.evaluate.executors import ExecutorPool, read_executor
-from tests.pools import CONTRACT, PATIENCE, evaluate, patiently
+from tests.pools import PATIENCE, WORKERS_CONTRACT, evaluate, patiently
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,7 +113,7 @@ def workers(request):
     return request.getfixturevalue(request.param)
 
 
-@pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", WORKERS_CONTRACT, ids=lambda check: check.__name__)
 def test_contract(check, workers):
     executor, count = read_executor(workers)
     pools = []
@@ -236,7 +236,7 @@ def test_mpi(tmp_path):
         from mpi4py.futures import MPIPoolExecutor
         import nelder
         from nelder.evaluate.executors import ExecutorPool, read_executor
-        from tests.pools import CONTRACT, evaluate
+        from tests.pools import WORKERS_CONTRACT, evaluate
 
         def fun(x):
             return float(100.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 2)
@@ -244,7 +244,7 @@ def test_mpi(tmp_path):
         if __name__ == "__main__":
             with MPIPoolExecutor() as executor:
                 assert read_executor(executor) == (executor, 3)
-                for check in CONTRACT:
+                for check in WORKERS_CONTRACT:
                     check(lambda fun: ExecutorPool(executor, fun, 3, None))
                 data = np.random.default_rng(0).normal(size=20_000)
                 pool = ExecutorPool(executor, lambda x: float(x[0] + data.sum()), 3, None)
@@ -255,9 +255,9 @@ def test_mpi(tmp_path):
                 result = nelder.minimize(fun, workers=executor, **settings)
                 np.testing.assert_array_equal(result.history.points, expected.history.points)
                 np.testing.assert_array_equal(result.history.values, expected.history.values)
-            print("checked", len(CONTRACT))
+            print("checked", len(WORKERS_CONTRACT))
         """,
         tmp_path,
     )
-    assert done.stdout == f"checked {len(CONTRACT)}\n", done.stderr
+    assert done.stdout == f"checked {len(WORKERS_CONTRACT)}\n", done.stderr
     assert done.returncode == 0

@@ -199,14 +199,25 @@ def test_an_exception_of_any_kind():
         assert nelder.minimize(fun, [1.0], on_failure="stop").nfev == 1
 
 
+@pytest.mark.parametrize("how", [{}, {"retries": 2}, {"journal": "fit.db"}], ids=str)
 @pytest.mark.parametrize("on_failure", ["raise", "worst", "stop"])
-def test_what_is_no_exception_is_not_caught(on_failure):
+def test_what_is_no_exception_leaves_the_search(monkeypatch, tmp_path, on_failure, how):
+    """Such as the sys.exit() of a handler of SIGTERM."""
+    monkeypatch.chdir(tmp_path)
+
     def leaves(x):
         sys.exit(3)
 
     with pytest.raises(SystemExit) as caught:
-        nelder.minimize(bad_at(leaves, {5}), [-1.2, 1.0], on_failure=on_failure)
+        nelder.minimize(bad_at(leaves, {5}), [-1.2, 1.0], on_failure=on_failure, **how)
+    assert caught.value.code == 3
     assert caught.value.result.nfev == 4
+    assert caught.value.result.status is nelder.Status.INTERRUPTED
+    if how == {"journal": "fit.db"}:  # it is not known what that point is worth
+        assert nelder.load("fit.db").evaluations.values.tolist() == [
+            rosenbrock(x) for x in nelder.load("fit.db").evaluations.X
+        ]
+        assert len(nelder.load("fit.db").evaluations) == 4
 
 
 # Values that are no real scalars

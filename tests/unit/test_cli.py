@@ -50,6 +50,9 @@ def _here(tmp_path, monkeypatch):
         "def infinite(p):\n    return float('inf')\n"
         "def nothing(p):\n    pass\n"
         "def falls(p):\n    return -p['a']\n"
+        "def leaves(p):\n"
+        "    import sys\n"
+        "    return sys.exit('b is low') if p['b'] < -2.2 else bowl(p)\n"
         "SHAPE = 3\n"
     )
     yield
@@ -421,6 +424,31 @@ def test_a_function_that_never_works(nelder_command):
     code, out, _ = nelder_command("run", "model_for_cli:raises", *PARAMETERS)
     assert code == exits.FAILED
     assert "so the run is ended: ArithmeticError('no steady state')" in out
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_function_that_exits_fails_at_that_point(nelder_command, jobs):
+    pytest.importorskip("pebble")
+    code, out, _ = nelder_command(
+        *("run", "model_for_cli:leaves", *PARAMETERS, "--study", "s.db", "--jobs", jobs)
+    )
+    assert code == exits.DONE
+    failures = nelder.load("s.db")["main"].failures
+    assert len(failures)
+    assert set(failures.messages) == {"SystemExit('b is low')"}
+    assert "in leaves" in failures.details[0]
+    code, out, _ = nelder_command(
+        *("run", "model_for_cli:leaves", *PARAMETERS, "--on-failure", "raise", "--jobs", jobs)
+    )
+    assert code == exits.FAILED
+    assert "\nfailed: SystemExit('b is low')\n" in out
+
+
+def test_a_module_that_exits_is_told(nelder_command, tmp_path):
+    (tmp_path / "leaving_for_cli.py").write_text("import sys\nsys.exit('no licence')\n")
+    code, _, err = nelder_command("run", "leaving_for_cli:f", "-p", "k=1")
+    assert code == exits.USAGE
+    assert "importing it raised SystemExit('no licence')" in err
 
 
 def test_infinite_values_are_no_failures(nelder_command):

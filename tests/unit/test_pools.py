@@ -30,7 +30,7 @@ from nelder.evaluate.executors import SMALL, ExecutorPool, read_executor
 from nelder.evaluate.inline import InlinePool
 from nelder.evaluate.pool import UNLIMITED, make_pool
 from nelder.evaluate.python import PythonObjective
-from tests.pools import CONTRACT, evaluate, one, patiently, square
+from tests.pools import CONTRACT, WORKERS_CONTRACT, evaluate, one, patiently, square
 
 INF = math.inf
 
@@ -152,12 +152,25 @@ def test_here(check, closing):
     check(lambda fun: closing(InlinePool(fun)))
 
 
-@pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("kind", [InlinePool, lambda fun: BatchPool(fun, 2)], ids=["one", "many"])
+def test_what_is_no_exception_leaves_the_calling_thread(kind, error):
+    def fun(x):
+        raise error
+
+    pool = kind(fun)
+    pool.submit(0, np.ones(2))
+    with pytest.raises(type(error)) as caught:
+        pool.wait(None)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("check", WORKERS_CONTRACT, ids=lambda check: check.__name__)
 def test_threads(check, threads):
     check(threads)
 
 
-@pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", WORKERS_CONTRACT, ids=lambda check: check.__name__)
 def test_processes(check, processes):
     check(functools.partial(processes, workers=2))
 
@@ -244,16 +257,6 @@ def test_an_exception_of_a_batch_is_a_failure_of_all_its_points():
     failures = [outcome.failure for _, outcome in pool.wait(None)]
     assert [failure.message for failure in failures] == ["OSError('no device')"] * 2
     assert "in fun" in failures[0].details
-
-
-def test_ctrl_c_in_a_batch_is_no_failure():
-    def fun(points):
-        raise KeyboardInterrupt
-
-    pool = BatchPool(fun, 5)
-    pool.submit(0, np.zeros(2))
-    with pytest.raises(KeyboardInterrupt):
-        pool.wait(None)
 
 
 # Processes

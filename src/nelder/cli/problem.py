@@ -11,7 +11,8 @@ from typing import Any, Literal, cast
 from nelder.cli.texts import NamedParameter
 from nelder.core.convergence import Tolerance
 from nelder.errors import InvalidArgumentError
-from nelder.evaluate.command import Command, InputFile, Template
+from nelder.evaluate.attempt import failure_of
+from nelder.evaluate.command import Command, CommandError, InputFile, Template
 from nelder.evaluate.output import Output
 from nelder.options import OnFailure
 from nelder.search.k_worst import KWorst
@@ -165,7 +166,7 @@ def _function(name: str, folder: str) -> Callable[..., float]:
         raise InvalidArgumentError(
             f"objective {name}: there is no module {module!r} in {folder} or among the installed"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InvalidArgumentError(f"objective {name}: importing it raised {error!r}") from error
     for part in path.split("."):
         found = getattr(found, part, None)
@@ -173,4 +174,18 @@ def _function(name: str, folder: str) -> Callable[..., float]:
         raise InvalidArgumentError(
             f"objective {name}: there is no function {path!r} in the module {module!r}"
         )
-    return cast("Callable[..., float]", found)
+    return _Function(cast("Callable[..., float]", found))
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A function that cannot end this process: here as in a worker, that is a failure."""
+
+    function: Callable[..., float]
+
+    def __call__(self, x: Mapping[str, float]) -> float:
+        try:
+            return self.function(x)
+        except SystemExit as error:
+            failure = failure_of(error)
+            raise CommandError(failure.kind, failure.message, failure.details) from error

@@ -26,7 +26,11 @@ LONGEST_DETAILS = 40_000  # what a program keeps of both its streams goes in
 _KINDS = get_args(FailureKind)
 
 
-def attempt(fun: Callable[[NDArray[np.float64]], Any], x: NDArray[np.float64]) -> Outcome:
+def attempt(
+    fun: Callable[[NDArray[np.float64]], Any],
+    x: NDArray[np.float64],
+    caught: type[BaseException] = BaseException,
+) -> Outcome:
     """Call ``fun(x)`` and return what became of it.
 
     Parameters
@@ -36,11 +40,15 @@ def attempt(fun: Callable[[NDArray[np.float64]], Any], x: NDArray[np.float64]) -
         itself what failed.
     x : ndarray of shape (dim,)
         `fun` may keep or change it.
+    caught : class of exceptions
+        What counts as a failure. In a worker that is everything: `SystemExit` ends this attempt
+        only. In the caller's thread it is `Exception`: what is none, such as the `SystemExit` of
+        the caller's handler of a signal, ends the search, as it ends any other code.
 
     Raises
     ------
     KeyboardInterrupt
-        Ctrl-C is not the objective's failure. `SystemExit` is: it ends this attempt only.
+        Ctrl-C is never the objective's failure.
     """
     began = time.time()
     clock = time.perf_counter()
@@ -49,7 +57,7 @@ def attempt(fun: Callable[[NDArray[np.float64]], Any], x: NDArray[np.float64]) -
         returned = fun(x)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:
+    except caught as error:
         failure = failure_of(error)
     else:
         try:
@@ -85,7 +93,7 @@ def failure_of(error: BaseException) -> Failure:
 
 def _is_ours(module: str) -> bool:
     """Whether a frame only leads to the objective."""
-    return module.startswith("nelder.evaluate.")
+    return module.startswith(("nelder.evaluate.", "nelder.cli."))
 
 
 def one_line(text: str) -> str:

@@ -63,9 +63,7 @@ def _attempt_all(
     clock = time.perf_counter()
     try:
         returned = fun(points)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
+    except Exception as error:  # what is none leaves the caller's thread, as it does everywhere
         return [failed(failure_of(error), began, this_worker())] * m
     try:
         values = _as_reals(returned, m)

@@ -35,7 +35,7 @@ class InlinePool:
 
     def wait(self, timeout: float | None) -> list[tuple[int, Outcome]]:
         """Evaluate what was submitted; `timeout` cannot stop an objective in this thread."""
-        done = [(task, attempt(self._fun, x)) for task, x in self._waiting.items()]
+        done = [(task, attempt(self._fun, x, Exception)) for task, x in self._waiting.items()]
         self._waiting.clear()
         return done
 
