@@ -175,7 +175,6 @@ def leaving_ends_one_attempt(make):
 WORKERS_CONTRACT = [*CONTRACT, leaving_ends_one_attempt]
 
 
-
 class Threads(ThreadPoolExecutor):
     """Threads that count what is given to them and not yet done."""
 

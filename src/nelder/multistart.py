@@ -272,8 +272,9 @@ def _interleaved(
             if found.fun <= budget.target:
                 break
     finally:
-        for run in under_way.values():
-            found.take(run.index, run.watch.result(run.search, Status.INTERRUPTED))
+        for run in under_way.values():  # one of them may have failed
+            status = Status.INTERRUPTED if run.status is Status.RUNNING else run.status
+            found.take(run.index, run.watch.result(run.search, status))
 
 
 class _OverError(BaseException):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nelder.drive.known import Known
 from nelder.drive.loop import Observers, Watch, ended, failed, watched
 from nelder.drive.progress import SECONDS
-from nelder.errors import ReturnValueError
+from nelder.errors import EvaluationError, ReturnValueError
 from nelder.evaluation import Evaluation, Failure, Outcome, Pool, Recorded
 from nelder.options import Budget, OnFailure
 from nelder.result import Result, Status
@@ -357,7 +357,12 @@ class _Scheduler:
                 points[0], values[0] = x, value
             nit = search.nit
             if failure is not None:
-                if self._failed(run, x, failure):
+                try:
+                    over = self._failed(run, x, failure)
+                except EvaluationError:
+                    run.status = Status.OBJECTIVE_FAILED
+                    raise
+                if over:
                     self._end(run, Status.OBJECTIVE_FAILED)
                     return True
             else:
