@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nelder.result import Result, Status
 
-__all__ = ["Minimum", "MultistartResult", "distinct_minima"]
+__all__ = ["Minimum", "MultistartProgress", "MultistartResult", "distinct_minima"]
 
 Array = NDArray[np.float64]
 
@@ -35,6 +35,43 @@ class Minimum:
     fun: float
     count: int
     searches: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class MultistartProgress:
+    """Many searches while they run, as a callable given as ``progress`` gets them.
+
+    Attributes
+    ----------
+    over : bool
+        False, and once, at the end, True.
+    x : ndarray of shape (n,), or the structure of the starts
+        The best point of all so far; the first start where there is no value yet.
+    fun : float
+        Its value; infinite where there is none yet.
+    searches : int
+        How many there are.
+    ended : int
+        How many of them have ended.
+    nfev : int
+        Evaluations that they have used.
+    nahead : int
+        Evaluations made that they have not used, as in `MultistartResult`.
+    running : int
+        Evaluations under way on workers.
+    elapsed : float
+        Seconds.
+    """
+
+    over: bool
+    x: Any
+    fun: float
+    searches: int
+    ended: int
+    nfev: int
+    nahead: int
+    running: int
+    elapsed: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)

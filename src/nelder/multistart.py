@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from nelder.core.leg import Leg
 from nelder.core.machine import Stage
 from nelder.drive.loop import Evaluator, Observers, Watch, drive
+from nelder.drive.overview import Overview, Tally
+from nelder.drive.progress import SECONDS, Monitor, MultistartLine, Restore, read_show
 from nelder.drive.schedule import Log, NoLog, Run, schedule
 from nelder.evaluate.native import NativeObjective
 from nelder.evaluate.objective import read_objective
 from nelder.evaluate.python import PythonObjective
 from nelder.evaluation import Pool
 from nelder.means import Means
-from nelder.minima import Minimum, MultistartResult, distinct_minima
+from nelder.minima import Minimum, MultistartProgress, MultistartResult, distinct_minima
 from nelder.options import Budget, OnFailure
 from nelder.result import Result, Status
 from nelder.search.lanes import Lanes, Settled
@@ -61,6 +63,7 @@ def multistart(
     maxiter: int | None = None,
     maxtime: float | None = None,
     target: float | None = None,
+    progress: bool | Callable[[MultistartProgress], object] = False,
     on_failure: OnFailure = "raise",
     retries: int = 0,
     timeout: float | None = None,
@@ -93,6 +96,9 @@ def multistart(
         Seconds for all searches together; no evaluation begins later.
     target : float, optional
         Once a search has found a value at or below it, all end, as they do at -inf.
+    progress : bool or callable, default False
+        Whether to show a progress line for all searches (needs ``nelder[progress]``), or what to
+        call about ten times a second, and at the end, with a `MultistartProgress`.
     on_failure, retries, timeout, workers, vectorized, journal
         As `minimize` takes them. The workers are shared by all searches: they evaluate what is
         needed by those under way, begin others, and only then look ahead. Native objectives run in
@@ -132,7 +138,8 @@ def multistart(
     n = begins.shape[1] if box is None else box.n
     budget = Budget(maxfev, maxiter, maxtime, target, n)
     means = Means.read(workers, vectorized, timeout, retries, on_failure, journal)
-    found = _Found(parameters, begins, Observers(parameters.restore, parameters.names))
+    show = read_show(progress, MultistartLine)
+    found = _Found(parameters, begins, show and show(budget))
     try:
         if means.here or (means.in_threads and isinstance(objective, NativeObjective)):
             _whole(method.for_workers(1), box, objective, budget, means, found)
@@ -151,10 +158,13 @@ def multistart(
                 with means.log(problem) as log:
                     searches = (method.start(x0, box) for x0 in begins)
                     _interleaved(searches, pool, budget, means, log, found)
+        found.end()
+        return found.result()
     except BaseException as error:
         error.result = found.result() if found.fun < math.inf else None  # type: ignore[attr-defined]
         raise
-    return found.result()
+    finally:
+        found.end()
 
 
 def _whole(
@@ -170,11 +180,11 @@ def _whole(
     Where a search takes no time to speak of, and the objective is native, many are run at once.
     """
     over = Event()
-    evaluator = _UntilOver(objective, over)
+    stoppable = _UntilOver(objective, over)
     deadline = found.began + budget.maxtime
-    turn = Lock()
+    turn = found.turn
 
-    def search(index: int, until: float = deadline) -> None:
+    def search(index: int, evaluator: Evaluator = stoppable, until: float = deadline) -> None:
         left = until - time.perf_counter()
         if left <= 0.0 and index > 0:
             over.set()
@@ -186,7 +196,7 @@ def _whole(
                 evaluator,
                 budget.within(left),
                 means.policy.on_failure,
-                found.observers,
+                found.observers(index),
             )
         except BaseException as error:
             result = getattr(error, "result", None)
@@ -212,8 +222,13 @@ def _whole(
                     budget.maxfev,
                     budget.target,
                 )
+                # The best needs a result before its value is taken in: Ctrl-C may come any time.
+                first = found.best_of(chunk, settled)
+                if first is not None:
+                    search(first, objective, math.inf)
                 with turn:
                     chunk = found.settle(chunk, settled)
+                found.look(0)
             for index in chunk.tolist():
                 search(index)
                 if over.is_set():
@@ -232,19 +247,20 @@ def _whole(
     each = [Lanes(method, found.starts.shape[1], box) if many else None for _ in range(threads)]
     if threads == 1:
         work(chunks, each[0])
-    else:
-        from concurrent.futures import ThreadPoolExecutor  # slow to import
+        return
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait  # slow to import
 
-        with ThreadPoolExecutor(threads) as executor:
-            try:
-                for future in [executor.submit(work, chunks, lanes) for lanes in each]:
+    with ThreadPoolExecutor(threads) as executor:
+        try:
+            left = {executor.submit(work, chunks, lanes) for lanes in each}
+            while left:
+                done, left = wait(left, found.pause, FIRST_COMPLETED)
+                for future in done:
                     future.result()
-            except BaseException:
-                over.set()  # the others need not go on
-                raise
-    if found.lowest is not None:  # it was settled among many, without a result
-        over.clear()
-        search(found.lowest, math.inf)
+                found.look(len(left))
+        except BaseException:
+            over.set()  # the others need not go on
+            raise
 
 
 def _interleaved(
@@ -261,7 +277,7 @@ def _interleaved(
 
     def runs() -> Iterator[Run]:
         for index, search in enumerate(searches):
-            run = Run(index, search, budget, Watch.begin(search, budget, found.observers))
+            run = Run(index, search, budget, Watch.begin(search, budget, found.observers(index)))
             under_way[index] = run
             yield run
 
@@ -302,12 +318,17 @@ class _UntilOver:
 
 
 class _Found:
-    """What the searches have found so far."""
+    """What the searches have found so far, and who watches them."""
 
-    def __init__(self, parameters: Parameters, begins: Array, observers: Observers) -> None:
-        self.observers = observers
+    def __init__(
+        self,
+        parameters: Parameters,
+        begins: Array,
+        show: Callable[[MultistartProgress], object] | None,
+    ) -> None:
         self.began = time.perf_counter()
         self.starts = begins
+        self.turn = Lock()  # of threads that take in what they have found
         count = len(begins)
         self._parameters = parameters
         self._best: Result | None = None
@@ -317,21 +338,18 @@ class _Found:
         self._statuses = np.full(count, int(Status.RUNNING))
         self._nfevs = np.zeros(count, dtype=np.intp)
         self._nahead = 0
+        self._observers = Observers(parameters.restore, parameters.names)
+        self._overview = show and Overview(show, parameters.restore, self._tally, self.turn)
 
     @property
     def fun(self) -> float:
         """The lowest value of which there is a result."""
         return math.inf if self._best is None else self._best.fun
 
-    @property
-    def lowest(self) -> int | None:
-        """The search with the lowest value, unless its result is there."""
-        values = np.where(np.isnan(self._values), math.inf, self._values)
-        index = int(values.argmin())
-        return None if index == self._at else index
-
     def take(self, index: int, result: Result | None) -> None:
         """Take in what a search has found, also where it was cut short."""
+        if self._overview:
+            self._overview.drop(index)
         if result is None or not result.nfev:
             return
         self._points[index] = result.flat
@@ -343,15 +361,68 @@ class _Found:
         if self._best is None or (result.fun, index) < (self._best.fun, self._at):
             self._best, self._at = result, index
 
+    def best_of(self, indices: NDArray[np.intp], settled: Settled) -> int | None:
+        """Return which of many searches is the best of all so far, or None."""
+        values = np.where(settled.statuses == Status.RUNNING, math.inf, settled.values)
+        row = int(values.argmin())
+        return int(indices[row]) if self._better(values, indices)[row] else None
+
     def settle(self, indices: NDArray[np.intp], settled: Settled) -> NDArray[np.intp]:
-        """Take in what many searches have found; return those that are not settled."""
+        """Take in what many searches have found; return those that are not settled.
+
+        Nor are those that would be the best: that one has a `Result`.
+        """
         done = settled.statuses != Status.RUNNING
+        done &= ~self._better(settled.values, indices)
         which = indices[done]
         self._points[which] = settled.points[done]
         self._values[which] = settled.values[done]
         self._statuses[which] = settled.statuses[done]
         self._nfevs[which] = settled.nfevs[done]
         return indices[~done]
+
+    def _better(self, values: Array, indices: NDArray[np.intp]) -> NDArray[np.bool_]:
+        return (values < self.fun) | ((values == self.fun) & (indices < self._at))
+
+    # Who watches
+
+    def observers(self, index: int) -> Observers:
+        """Return what watches a search that begins."""
+        overview = self._overview
+        if overview is None:
+            return self._observers
+
+        def part(budget: Budget, restore: Restore) -> Monitor:
+            return overview.part(index)
+
+        return replace(self._observers, progress=part)
+
+    @property
+    def pause(self) -> float | None:
+        """Seconds between two looks."""
+        return None if self._overview is None else SECONDS
+
+    def look(self, running: int) -> None:
+        """Show how it stands to whoever wants to see it."""
+        if self._overview:
+            self._overview.look(running)
+
+    def end(self) -> None:
+        """Show how it ended; may be called twice."""
+        if self._overview:
+            self._overview.end()
+
+    def _tally(self) -> Tally:
+        best = self._best
+        ended = np.isin(self._statuses, (Status.RUNNING, Status.INTERRUPTED), invert=True)
+        return Tally(
+            self.starts[0] if best is None else best.flat,
+            self.fun,
+            len(self.starts),
+            int(ended.sum()),
+            int(self._nfevs.sum()),
+            self._nahead,
+        )
 
     def result(self) -> MultistartResult:
         """Return all of it; some search has to have found something."""

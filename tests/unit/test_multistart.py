@@ -42,6 +42,12 @@ def native_rosenbrock(n, x, data):
     return 100.0 * a * a + b * b
 
 
+@cfunc(types.float64(types.int64, types.CPointer(types.float64), types.voidptr))
+def two_wells(n, x, data):
+    a = x[0] * x[0] - 1.0
+    return a * a + 0.1 * x[0] + x[1] * x[1]
+
+
 def wells(x):
     """Four minima, at (±1, ±1) or so; the lowest is at (-1, -1)."""
     return float(np.sum((x * x - 1.0) ** 2 + 0.1 * x * np.arange(1, len(x) + 1)))
@@ -444,11 +450,6 @@ def test_the_best_of_many_is_told_where_time_is_over(monkeypatch):
 
     monkeypatch.setattr("nelder.search.lanes.Lanes.run", and_an_hour_passes)
 
-    @cfunc(types.float64(types.int64, types.CPointer(types.float64), types.voidptr))
-    def two_wells(n, x, data):
-        a = x[0] * x[0] - 1.0
-        return a * a + 0.1 * x[0] + x[1] * x[1]
-
     many = nelder.multistart(two_wells, starts, method=LOCAL, maxtime=60.0)
     ended = np.flatnonzero(many.statuses >= 0)
     assert ended.tolist() == list(range(257))
@@ -549,6 +550,41 @@ def test_ctrl_c_keeps_what_was_found(how):
     assert f"{ended} of {len(STARTS)} ended" in repr(found)
 
 
+@pytest.mark.parametrize("workers", [None, 2])
+@pytest.mark.parametrize("chunk", [1, 2])
+def test_ctrl_c_among_native_searches_leaves_no_value_below_the_best(monkeypatch, workers, chunk):
+    """Whether it comes while many are run at once, or when their best is searched for again."""
+    starts = np.concatenate([[[2.0, 2.0]], np.full((600, 2), -2.0)])
+    run, drive = nelder.search.lanes.Lanes.run, nelder.drive.loop.drive
+    chunks, drives = itertools.count(1), itertools.count(1)
+
+    def many(self, *args):
+        if next(chunks) == chunk:
+            raise KeyboardInterrupt
+        return run(self, *args)
+
+    def one(*args):
+        if next(drives) == 1 + chunk:
+            raise KeyboardInterrupt
+        return drive(*args)
+
+    for place, interrupted in (("search.lanes.Lanes.run", many), ("multistart.drive", one)):
+        module = sys.modules["nelder.multistart"] if "drive" in place else None
+        with monkeypatch.context() as patch:
+            if module:
+                patch.setattr(module, "drive", interrupted)
+            else:
+                patch.setattr(f"nelder.{place}", interrupted)
+            try:
+                found = nelder.multistart(two_wells, starts, method=LOCAL, workers=workers)
+            except KeyboardInterrupt as error:
+                found = error.result
+        assert found.fun == np.nanmin(found.values) == found.best.fun
+        begun = found.statuses != -1
+        assert np.isnan(found.values[~begun]).all()
+        assert found.best.x.tolist() == found.points[np.nanargmin(found.values)].tolist()
+
+
 def test_a_simplex_that_does_not_fit_keeps_what_was_found():
     method = NelderMead(initial_simplex=lambda x0, low, high: np.array([x0, x0 + (x0 < 5.0)]))
     for how in ({}, {"retries": 1}):
@@ -632,6 +668,154 @@ def test_no_thread_is_left():
     for thread in set(threading.enumerate()) - before:
         thread.join(60.0)  # threads of an executor that nobody waits for end when they are idle
         assert not thread.is_alive()
+
+
+# Progress
+
+
+def all_of_them(x):
+    return np.array([rosenbrock(row) for row in x])
+
+
+WATCHED = {
+    "here": (rosenbrock, {}),
+    "interleaved": (rosenbrock, {"retries": 1}),
+    "all at once": (all_of_them, {"vectorized": True}),
+    "threads": (rosenbrock, {"workers": 3}),
+    "native": (native_rosenbrock, {}),
+    "native in threads": (native_rosenbrock, {"workers": 2}),
+    "slow and native in threads": (native(rosenbrock), {"workers": 2, "maxiter": 10**6}),
+}
+
+
+@pytest.mark.parametrize(("fun", "how"), WATCHED.values(), ids=WATCHED)
+def test_progress_is_told_to_a_callable(monkeypatch, fun, how):
+    for module in ("overview", "progress"):
+        monkeypatch.setattr(f"nelder.drive.{module}.SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["nelder.multistart"], "SECONDS", 1e-3)
+    searches = 7 if fun in (rosenbrock, all_of_them) else 600
+    starts = np.random.default_rng(0).normal(size=(searches, 2))
+    seen, threads = [], set()
+
+    def show(now):
+        seen.append(now)
+        threads.add(threading.get_ident())
+
+    with contextlib.ExitStack() as stack:
+        if how.get("workers") == 3:
+            how = {"workers": stack.enter_context(ThreadPoolExecutor(3))}
+        many = nelder.multistart(fun, starts, progress=show, **how)
+    alone = nelder.multistart(fun, starts, **{**how, "workers": None})
+    assert many.points.tobytes() == alone.points.tobytes()
+    assert many.nfevs.tolist() == alone.nfevs.tolist()
+    assert threads == {threading.get_ident()}
+    assert [now.over for now in seen] == [False] * (len(seen) - 1) + [True]
+    assert len(seen) > 2
+    for earlier, later in itertools.pairwise(seen):
+        assert earlier.fun >= later.fun
+        assert earlier.ended <= later.ended
+        assert earlier.nfev <= later.nfev
+        assert earlier.elapsed <= later.elapsed
+    for now in seen:
+        assert now.searches == len(starts)
+        if now.fun < INF:
+            assert rosenbrock(now.x) == now.fun
+    assert any(0 < now.nfev < many.nfev for now in seen)
+    last = seen[-1]
+    assert (last.fun, last.ended, last.running) == (many.fun, len(starts), 0)
+    assert (last.nfev, last.nahead) == (many.nfev, many.nahead)
+    assert last.x.tolist() == many.x.tolist()
+
+
+@pytest.mark.parametrize("kind", [lambda fun: fun, native], ids=["python", "native"])
+def test_progress_counts_what_is_running(kind):
+    """The objective waits in other threads until it is said to run in two of them."""
+    two = threading.Event()
+
+    def fun(x):
+        if threading.current_thread() is not threading.main_thread():
+            assert two.wait(60.0)
+        return rosenbrock(x)
+
+    def show(now):
+        running.append(now.running)
+        if now.running == 2:
+            two.set()
+
+    running = []
+    with ThreadPoolExecutor(2) as executor:
+        workers = 2 if kind is native else executor
+        nelder.multistart(kind(fun), STARTS, workers=workers, maxiter=9, progress=show)
+    assert max(running) == 2
+    assert running[-1] == 0
+
+
+def test_progress_has_the_structure_of_the_starts():
+    seen = []
+    nelder.multistart(lambda p: p["a"] ** 2, [{"a": 1.0}, {"a": 3.0}], progress=seen.append)
+    assert abs(seen[-1].x["a"]) < 1e-6
+
+
+def test_progress_counts_what_was_cut_short_as_not_ended():
+    seen = []
+    many = nelder.multistart(rosenbrock, STARTS, target=1e-6, retries=1, progress=seen.append)
+    assert (seen[-1].over, seen[-1].ended, seen[-1].nfev) == (True, 1, many.nfev)
+    with pytest.raises(nelder.EvaluationError) as caught:
+        nelder.multistart(holes, [[-0.4, 0.1], [0.4, 0.0], [0.1, 0.1]], progress=seen.append)
+    assert seen[-1].over
+    assert (seen[-1].ended, seen[-1].nfev) == (2, caught.value.result.nfev)
+
+
+@pytest.mark.parametrize(("fun", "how"), list(WATCHED.values())[:2], ids=list(WATCHED)[:2])
+@pytest.mark.parametrize("at", [1, 3, -1])
+def test_a_progress_that_raises_ends_the_searches_and_is_not_called_again(
+    monkeypatch, fun, how, at
+):
+    for module in ("overview", "progress"):
+        monkeypatch.setattr(f"nelder.drive.{module}.SECONDS", 0.0)
+    seen = []
+
+    def show(now):
+        seen.append(now)
+        if len(seen) == at or (at == -1 and now.over):
+            raise OSError("the window is closed")
+
+    with pytest.raises(OSError, match="window") as caught:
+        nelder.multistart(fun, STARTS, progress=show, **how)
+    assert len(seen) == at or (at == -1 and seen[-1].over)
+    found = caught.value.result
+    assert found.nfev >= seen[-1].nfev
+    assert found.fun <= seen[-1].fun
+    if at == -1:
+        same(found, rosenbrock, STARTS)
+
+
+@pytest.mark.parametrize(("fun", "how"), WATCHED.values(), ids=WATCHED)
+def test_a_progress_line_shows_all_searches(capsys, fun, how):
+    if how.get("workers") == 3:
+        pytest.importorskip("pebble")
+    many = nelder.multistart(fun, STARTS, progress=True, **how)
+    shown = capsys.readouterr()
+    text = " ".join((shown.out + shown.err).split())
+    assert f"6 of 6 searches {many.nfev} evaluations best {many.fun:.6g}" in text
+    assert "/s" in text
+    assert "left" not in text.rpartition("6 of 6")[2]
+
+
+def test_a_progress_line_needs_its_package_before_anything_is_evaluated(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    fun = Counted()
+    with pytest.raises(nelder.MissingExtraError, match="progress=True"):
+        nelder.multistart(fun, STARTS, progress=True)
+    assert not fun.points
+
+
+def test_nothing_is_shown_where_no_search_began(tmp_path):
+    seen = []
+    nelder.minimize(rosenbrock, [1.0, 2.0], journal=tmp_path / "a.db")
+    with pytest.raises(nelder.JournalMismatchError):
+        nelder.multistart(rosenbrock, STARTS, journal=tmp_path / "a.db", progress=seen.append)
+    assert not seen
 
 
 # Journal
@@ -743,6 +927,7 @@ def test_a_journal_of_minimize_is_refused(tmp_path):
         ({"maxtime": 0}, "maxtime=0: expected a number of seconds above 0"),
         ({"target": NAN}, "target=nan: expected a real number"),
         ({"on_failure": "ignore"}, "on_failure='ignore': expected one of"),
+        ({"progress": "yes"}, "progress='yes': expected True, False or a callable"),
         ({"retries": -1}, "retries=-1: expected a whole number, 0 or above"),
         ({"timeout": -1.0}, "timeout=-1.0: expected a number of seconds above 0"),
         ({"workers": 0}, "workers=0: expected a whole number, 1 or above"),

@@ -10,16 +10,13 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from nelder.core.leg import Leg
 from nelder.core.machine import Stage
 from nelder.drive.callback import Callback
 from nelder.drive.history import Recorder
-from nelder.drive.progress import Monitor, Show
+from nelder.drive.progress import MakeMonitor, Monitor, Restore
 from nelder.errors import EvaluationError, NelderError, ReturnValueError
 from nelder.options import Budget, OnFailure
 from nelder.result import History, IntermediateResult, Result, Status
@@ -62,15 +59,15 @@ class Observers:
     callback : callable or None
         Called with an `IntermediateResult` after every iteration.
     progress : callable or None
-        Makes, of the budget, what shows the search.
+        Makes, of the budget and `restore`, what looks at the search.
     history : bool
         Whether to keep every point and value.
     """
 
-    restore: Callable[[NDArray[np.float64]], Any]
+    restore: Restore
     names: tuple[str, ...] = ()
     callback: Callback | None = None
-    progress: Callable[[Budget], Show] | None = None
+    progress: MakeMonitor | None = None
     history: bool = False
 
 
@@ -104,12 +101,12 @@ class Watch:
     @classmethod
     def begin(cls, search: Search, budget: Budget, observers: Observers) -> Watch:
         """Return the watch that `observers` want, beginning now."""
-        show = observers.progress
+        make = observers.progress
         return cls(
             observers,
             time.perf_counter(),
             Recorder(search.stage.dim) if observers.history else None,
-            Monitor(show(budget), observers.restore) if show else None,
+            make(budget, observers.restore) if make else None,
         )
 
     @property
@@ -176,6 +173,7 @@ def watched(search: Search, watch: Watch, body: Callable[[], Status]) -> Result:
     status = Status.INTERRUPTED
     try:
         status = body()
+        watch.look(search, status=status)
         return watch.result(search, status)
     except EvaluationError as error:
         if error.result is not None:  # of another search, within a callback: keep both

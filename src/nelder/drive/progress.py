@@ -1,10 +1,10 @@
-"""How a running search is shown: by a progress line (rich), or a callable of the user's."""
+"""How what runs is shown: by a progress line (rich), or a callable of the user's."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,44 @@ from nelder.errors import InvalidArgumentError, missing_extra
 from nelder.result import Progress, Status
 
 if TYPE_CHECKING:
+    from nelder.minima import MultistartProgress
     from nelder.options import Budget
     from nelder.search.search import Search
 
-__all__ = ["Monitor", "Show", "read_progress"]
+__all__ = [
+    "MakeMonitor",
+    "Monitor",
+    "MultistartLine",
+    "Restore",
+    "SearchMonitor",
+    "read_progress",
+    "read_show",
+]
 
 SECONDS = 0.1  # between two looks, at least
 
-Show = Callable[[Progress], object]
+Restore = Callable[[NDArray[np.float64]], Any]
 
 
-def read_progress(progress: object) -> Callable[[Budget], Show] | None:
+class Monitor(Protocol):
+    """What looks at a search while it is driven, and at its end."""
+
+    def look(
+        self,
+        search: Search,
+        elapsed: float,
+        running: int = 0,
+        nahead: int = 0,
+        status: Status = Status.RUNNING,
+    ) -> None:
+        """Look at the search as it stands."""
+        ...
+
+
+MakeMonitor = Callable[["Budget", Restore], Monitor]
+
+
+def read_progress(progress: object) -> MakeMonitor | None:
     """Return what makes the thing that shows a search, or None where nothing does.
 
     Parameters
@@ -36,25 +63,47 @@ def read_progress(progress: object) -> Callable[[Budget], Show] | None:
     InvalidArgumentError
         It is neither.
     """
+    show = read_show(progress, ProgressLine)
+    if show is None:
+        return None
+    return lambda budget, restore: SearchMonitor(show(budget), restore)
+
+
+def read_show(
+    progress: object, line: Callable[[Budget], Callable[[Any], object]]
+) -> Callable[[Budget], Callable[[Any], object]] | None:
+    """Return what makes, of the budget, what is called to show something; None for nothing.
+
+    Parameters
+    ----------
+    progress : bool or callable
+        True means `line`; a callable is called itself.
+
+    Raises
+    ------
+    InvalidArgumentError
+        It is neither.
+    """
     if isinstance(progress, (bool, np.bool_)):
-        return ProgressLine if progress else None
+        return line if progress else None
     if callable(progress):
         return lambda _: progress
     raise InvalidArgumentError(f"progress={progress!r}: expected True, False or a callable")
 
 
-class Monitor:
+class SearchMonitor:
     """Shows a search from time to time, and at its end.
 
     Parameters
     ----------
     show : callable
+        Gets a `Progress`. Once it has raised something it is not called again.
     restore : callable
         Gives a flat point (dim,) the caller's structure.
     """
 
-    def __init__(self, show: Show, restore: Callable[[NDArray[np.float64]], Any]) -> None:
-        self._show = show
+    def __init__(self, show: Callable[[Progress], object], restore: Restore) -> None:
+        self._show: Callable[[Progress], object] | None = show
         self._restore = restore
         self._shown = -math.inf
 
@@ -67,12 +116,14 @@ class Monitor:
         status: Status = Status.RUNNING,
     ) -> None:
         """Show the search as it stands, unless it has just been shown and has not ended."""
-        if status is Status.RUNNING and elapsed - self._shown < SECONDS:
+        show = self._show
+        if show is None or (status is Status.RUNNING and elapsed - self._shown < SECONDS):
             return
         self._shown = elapsed
+        self._show = None
         x, fun = search.best
         vertices = search.simplex.vertices
-        self._show(
+        show(
             Progress(
                 status=status,
                 x=self._restore(x),
@@ -86,9 +137,43 @@ class Monitor:
                 elapsed=elapsed,
             )
         )
+        if status is Status.RUNNING:
+            self._show = show
 
 
-class ProgressLine:
+class _Line:
+    """A bar with words beside it (rich); begun when it is first drawn.
+
+    Raises
+    ------
+    MissingExtraError
+        rich is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as Bar
+        except ImportError as error:
+            raise missing_extra("progress=True", "progress") from error
+        self._bar: Any = Bar(
+            TextColumn("nelder"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}"),
+            auto_refresh=False,
+        )
+        self._task = self._bar.add_task("", total=1.0)
+
+    def draw(self, spent: float, parts: list[str], over: bool) -> None:
+        """Draw it, a part `spent` of it filled; where that is the end, leave it standing."""
+        self._bar.start()
+        self._bar.update(self._task, completed=min(spent, 1.0), description="  ".join(parts))
+        self._bar.refresh()
+        if over:
+            self._bar.stop()
+
+
+class ProgressLine(_Line):
     """Evaluations, best value, simplex size, evaluations per second, time left.
 
     Parameters
@@ -103,39 +188,23 @@ class ProgressLine:
     """
 
     def __init__(self, budget: Budget) -> None:
-        try:
-            from rich.progress import BarColumn, TextColumn
-            from rich.progress import Progress as Bar
-        except ImportError as error:
-            raise missing_extra("progress=True", "progress") from error
+        super().__init__()
         self._budget = budget
-        self._bar: Any = Bar(
-            TextColumn("nelder"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.description}"),
-            auto_refresh=False,
-        )
-        self._task = self._bar.add_task("", total=1.0)
-        self._bar.start()
 
     def __call__(self, now: Progress) -> None:
         """Draw the search; at its end leave the line standing."""
         spent = 1.0 if now.status.success else self._spent(now)
-        rate = now.nfev / now.elapsed if now.elapsed > 0.0 else 0.0
         parts = [
             f"{now.nfev} evaluations",
             f"best {now.fun:.6g}",
             f"simplex {now.size:.2g}",
-            f"{rate:.3g}/s",
+            _rate(now.nfev, now.elapsed),
         ]
         if now.running:
             parts.append(f"{now.running} running")
         if 0.0 < spent < 1.0:
             parts.append(f"at most {_duration(now.elapsed * (1.0 - spent) / spent)} left")
-        self._bar.update(self._task, completed=min(spent, 1.0), description="  ".join(parts))
-        self._bar.refresh()
-        if now.status is not Status.RUNNING:
-            self._bar.stop()
+        self.draw(spent, parts, now.status is not Status.RUNNING)
 
     def _spent(self, now: Progress) -> float:
         budget = self._budget
@@ -144,6 +213,44 @@ class ProgressLine:
             now.nit / budget.maxiter if budget.maxiter else 0.0,
             now.elapsed / budget.maxtime,
         )
+
+
+class MultistartLine(_Line):
+    """Searches that have ended, evaluations, best value, evaluations per second, time left.
+
+    Parameters
+    ----------
+    budget : Budget
+        Of which the time is that of all searches.
+
+    Raises
+    ------
+    MissingExtraError
+        rich is not installed.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        super().__init__()
+        self._maxtime = budget.maxtime
+
+    def __call__(self, now: MultistartProgress) -> None:
+        """Draw the searches; at their end leave the line standing."""
+        spent = max(now.ended / now.searches, now.elapsed / self._maxtime)
+        parts = [
+            f"{now.ended} of {now.searches} searches",
+            f"{now.nfev} evaluations",
+            f"best {now.fun:.6g}",
+            _rate(now.nfev, now.elapsed),
+        ]
+        if now.running:
+            parts.append(f"{now.running} running")
+        if 0.0 < spent < 1.0 and not now.over:
+            parts.append(f"about {_duration(now.elapsed * (1.0 - spent) / spent)} left")
+        self.draw(spent, parts, now.over)
+
+
+def _rate(evaluations: int, elapsed: float) -> str:
+    return f"{evaluations / elapsed if elapsed > 0.0 else 0.0:.3g}/s"
 
 
 def _duration(seconds: float) -> str:
