@@ -377,6 +377,7 @@ def same(left, right):
 @given(searches())
 def test_one_mover_is_nelder_mead(problem):
     fun, x0, bounds, given, _ = problem
+    given = {"initial_simplex": nelder.AxisSimplex()} | given
     results = [
         nelder.minimize(fun, x0, bounds=bounds, method=method, maxfev=300, history=True)
         for method in (KWorst(1, **given), NelderMead(**given))

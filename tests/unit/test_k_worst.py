@@ -647,13 +647,14 @@ def test_k_is_compared_with_the_coordinates_that_are_searched():
     ("n", "workers", "k"),
     [
         (1, 64, 1),
-        (7, 64, 1),
-        (8, 64, 2),
+        (8, 64, 1),
+        (11, 64, 1),
+        (12, 64, 3),
+        (15, 64, 3),
         (20, 1, 1),
-        (20, 4, 1),
-        (20, 7, 1),
-        (20, 8, 2),
-        (20, 16, 4),
+        (20, 2, 1),
+        (20, 3, 3),
+        (20, 4, 4),
         (20, 64, 5),
         (20, None, 5),
         (3, None, 1),
@@ -664,8 +665,14 @@ def test_the_rule_of_thumb(n, workers, k):
     assert KWorst(workers=workers).k_for(n) == k
 
 
+def test_the_first_simplex_is_regular_unless_another_is_given():
+    assert KWorst().initial_simplex == nelder.RegularSimplex()
+    assert KWorst(2, initial_simplex=nelder.AxisSimplex()).initial_simplex == nelder.AxisSimplex()
+    assert NelderMead().initial_simplex == nelder.AxisSimplex()
+
+
 def test_for_workers_fills_in_what_is_left_open():
-    assert KWorst().for_workers(16).k_for(20) == 4
+    assert KWorst().for_workers(4).k_for(20) == 4
     given, reckoned = KWorst(3, coefficients=nelder.Standard()), KWorst(workers=8)
     assert given.for_workers(16) is given
     assert reckoned.for_workers(16) is reckoned
@@ -683,7 +690,7 @@ def sphere(x):
 
 
 def test_the_optimizer_asks_for_the_vertices_that_move():
-    optimizer = Optimizer(np.zeros(8), method=KWorst())
+    optimizer = Optimizer(np.zeros(8), method=KWorst(2))
     asked = optimizer.ask()
     assert len(asked) == 9
     optimizer.tell(asked, [sphere(x) for x in asked])
@@ -712,7 +719,7 @@ def test_restarts_bounds_and_callbacks():
             sphere,
             np.zeros(7),
             bounds=bounds,
-            method=KWorst(2, bounds_method=bounds_method),
+            method=KWorst(2, bounds_method=bounds_method, initial_simplex=nelder.AxisSimplex()),
             callback=lambda intermediate_result: seen.append(intermediate_result.nit),
         )
         assert result.success

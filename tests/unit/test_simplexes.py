@@ -183,6 +183,26 @@ def test_regular_simplex_has_equal_edges(n, edge):
     np.testing.assert_allclose(edges, edge, rtol=1e-13)
 
 
+def test_without_an_edge_a_regular_simplex_is_so_in_units_of_the_axis_steps():
+    # n = 3: all but x0 are moved by (√4 - 1)/3 = 1/3 of the steps 5, 0.5 and 15
+    simplex = build(RegularSimplex(), [10.0, 0.0, -30.0])
+    expected = [[10, 0, -30], [10 + 20 / 3, 1 / 6, -25], [10 + 5 / 3, 2 / 3, -25]]
+    np.testing.assert_allclose(simplex[:3], expected, rtol=1e-14)
+    units = (simplex - simplex[0]) / [5.0, 0.5, 15.0]
+    edges = [math.dist(units[i], units[j]) for i in range(4) for j in range(i)]
+    np.testing.assert_allclose(edges, math.sqrt(2.0), rtol=1e-13)
+
+
+@pytest.mark.parametrize("x0", [[0.0, 1.0], [0.95, 0.1], [1.0, 0.0], [0.6, 0.6], [0.7, 0.5]])
+def test_a_regular_simplex_stays_inside_the_bounds_and_turns_round(x0):
+    # steps of a quarter of the range; the farthest vertex is (1 + (√3 - 1)/2)/4 = 0.3415 away
+    simplex = build(RegularSimplex(), x0, [0.0, 0.0], [1.0, 1.0])
+    assert np.all((simplex >= 0.0) & (simplex <= 1.0))
+    units = np.abs(simplex[1:] - simplex[0]) / 0.25
+    np.testing.assert_allclose(np.diag(units), 1.0 + (math.sqrt(3.0) - 1.0) / 2.0, rtol=1e-12)
+    np.testing.assert_array_equal(simplex[1:, 0] < x0[0], x0[0] > 0.66)
+
+
 @pytest.mark.parametrize(
     "builder", [AxisSimplex(), AffineSimplex(), FminsearchSimplex(), StepSimplex(0.5)]
 )
@@ -201,6 +221,7 @@ def test_vertices_are_affinely_independent(builder):
             (RegularSimplex, "edge"),
         ]
         for value in (0.0, -1.0, INF, math.nan, "1", None)
+        if (builder, value) != (RegularSimplex, None)
     ],
 )
 def test_a_size_that_is_not_above_0_is_named(builder, name, value):

@@ -205,12 +205,12 @@ def test_native_objectives_run_in_threads(how):
 
 
 def test_k_worst_is_that_of_so_many_workers_whoever_they_are():
-    x0 = np.linspace(-1.0, 1.0, 9)
+    x0 = np.linspace(-1.0, 1.0, 12)
     given = {"method": nelder.KWorst(), "maxfev": 150, "history": True}
     with Threads(8) as threads:
         found = nelder.minimize(rosenbrock, x0, workers=threads, **given)
     expected = nelder.minimize(
-        rosenbrock, x0, **{**given, "method": nelder.KWorst(nelder.KWorst.rule_of_thumb(9, 8))}
+        rosenbrock, x0, **{**given, "method": nelder.KWorst(nelder.KWorst.rule_of_thumb(12, 8))}
     )
     same(found, expected)
     assert found.nit != nelder.minimize(rosenbrock, x0, **given).nit

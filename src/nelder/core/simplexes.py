@@ -54,16 +54,21 @@ def axis_steps(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
     -------
     ndarray of shape (..., n + 1, n)
     """
+    return _axes(x0, _ends(x0, steps, lower, upper))
+
+
+def _ends(x0: Array, steps: Array, lower: Array, upper: Array) -> Array:
+    """Return x0 + steps, (..., n), turned round where that leaves the bounds; as `axis_steps`."""
     with np.errstate(over="ignore"):
         least = 4.0 * np.spacing(np.abs(x0))
         steps = np.where(np.abs(steps) < least, np.copysign(least, steps), steps)
         ahead, back = x0 + steps, x0 - steps
         fits = (lower <= ahead) & (ahead <= upper) & np.isfinite(ahead)
         if fits.all():
-            return _axes(x0, ahead)
+            return ahead
         farther = np.where(upper - x0 >= x0 - lower, upper, lower)
     back = np.where((lower <= back) & (back <= upper), back, farther)
-    return _axes(x0, np.where(fits, ahead, back))
+    return np.where(fits, ahead, back)
 
 
 def _axes(x0: Array, ends: Array) -> Array:
@@ -102,10 +107,14 @@ class AxisSimplex:
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
         """Return the simplex (..., n+1, n) at `x0` (..., n)."""
+        return axis_steps(x0, self.steps(x0, lower, upper), lower, upper)
+
+    def steps(self, x0: Array, lower: Array, upper: Array) -> Array:
+        """Return the lengths of the steps, (..., n), before any is turned round."""
         relative = self.relative * np.abs(x0)
         steps = np.where(relative == 0.0, self.absolute, relative)
         quarter = 0.25 * upper - 0.25 * lower
-        return axis_steps(x0, np.where(quarter < math.inf, quarter, steps), lower, upper)
+        return np.where(quarter < math.inf, quarter, steps)
 
 
 @dataclass(frozen=True)
@@ -193,8 +202,10 @@ class RegularSimplex:
 
     Parameters
     ----------
-    edge : float, default 1
-        That length, in the units of x.
+    edge : float, optional
+        That length, in the units of x. By default each coordinate is measured in its own step, that
+        of `AxisSimplex`, and the edges are as long as those between that simplex's outer vertices,
+        √2 steps. The default of `KWorst`.
 
     Raises
     ------
@@ -202,15 +213,21 @@ class RegularSimplex:
         It is not a finite number above 0.
     """
 
-    edge: float = 1.0
+    edge: float | None = None
 
     def __post_init__(self) -> None:
-        _positive(self, "edge")
+        if self.edge is not None:
+            _positive(self, "edge")
 
     def __call__(self, x0: Array, lower: Array, upper: Array) -> Array:
         """Return the simplex (..., n+1, n) at `x0` (..., n)."""
         n = x0.shape[-1]
-        q = (math.sqrt(n + 1.0) - 1.0) / (n * math.sqrt(2.0))
+        shift = (math.sqrt(n + 1.0) - 1.0) / n  # of all vertices but x0, in steps along each axis
+        if self.edge is None:
+            longest = (1.0 + shift) * AxisSimplex().steps(x0, lower, upper)
+            steps = (_ends(x0, longest, lower, upper) - x0) / (1.0 + shift)
+        else:
+            steps = np.full(x0.shape, self.edge / math.sqrt(2.0))
         simplex = np.repeat(x0[..., None, :], n + 1, axis=-2)
-        simplex[..., 1:, :] += self.edge * (q + np.eye(n) / math.sqrt(2.0))
+        simplex[..., 1:, :] += steps[..., None, :] * (shift + np.eye(n))
         return simplex

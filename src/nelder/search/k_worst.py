@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.core.k_worst import KWorstMachine
+from nelder.core.simplexes import RegularSimplex, SimplexBuilder
 from nelder.errors import InvalidArgumentError
 from nelder.options import is_whole
 from nelder.search.nelder_mead import NelderMead
@@ -22,8 +23,8 @@ __all__ = ["KWorst"]
 
 Array = NDArray[np.float64]
 
-WORKERS_A_VERTEX = 4  # its reflection, expansion and two contractions, one of which comes next
-LARGEST_SHARE = 4  # of n, that the rule lets move
+LARGEST_SHARE = 4  # of n, that the rule lets move: n/4
+FEWEST = 3  # vertices: moving two at once was never quicker than moving one and looking ahead
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,11 @@ class KWorst(NelderMead):
     vertex does in `NelderMead`, compared with the vertex that ranks just before it; the simplex is
     shrunk only if none of them moved. So 2k evaluations or fewer make an iteration, k at a time.
     The larger k, the fewer directions a move knows of: iterations do less good each, and beyond
-    about n/3 more workers buy nothing. With k = 1 it is `NelderMead`.
+    about n/3 more workers buy nothing. With k = 1 it decides as `NelderMead`.
+
+    It is for time, and begins more boldly: with a `RegularSimplex`. On the Moré-Garbow-Hillstrom
+    problems that takes 39 evaluations/(n + 1) in the middle rather than 48, and solves as many; but
+    of the 54 NIST fits 47 rather than 51.
 
     Parameters
     ----------
@@ -44,8 +49,9 @@ class KWorst(NelderMead):
         The number that `rule_of_thumb` reckons with where `k` is not given. By default that of
         `minimize`, so that `k`, and with it the trajectory, depends on it; without one, as in
         `Optimizer`, there is taken to be no lack of them.
+    initial_simplex : callable or array_like of shape (n + 1, n), default RegularSimplex()
     **settings
-        All others are those of `NelderMead`, by name.
+        All others are those of `NelderMead`, by name, with its defaults.
 
     Raises
     ------
@@ -64,6 +70,7 @@ class KWorst(NelderMead):
     """
 
     k: int | None = None
+    initial_simplex: SimplexBuilder | Any = field(default_factory=RegularSimplex, kw_only=True)
     workers: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -77,10 +84,10 @@ class KWorst(NelderMead):
 
     @staticmethod
     def rule_of_thumb(n: int, workers: int | None = None) -> int:
-        """Return how many vertices to move: one for four workers, n/4 at most, and at least 1.
+        """Return how many vertices to move: n/4, a worker for each; 1 where that is below 3.
 
-        Four workers know all that one vertex may need next: with its reflection its expansion and
-        both contractions.
+        More workers than that look ahead. Four for each vertex know all that it may need next: with
+        its reflection its expansion and both contractions.
 
         Parameters
         ----------
@@ -89,8 +96,9 @@ class KWorst(NelderMead):
         workers : int, optional
             None: as many as are of use.
         """
-        most = max(n // LARGEST_SHARE, 1)
-        return most if workers is None else min(max(workers // WORKERS_A_VERTEX, 1), most)
+        most = n // LARGEST_SHARE
+        k = most if workers is None else min(workers, most)
+        return k if k >= FEWEST else 1
 
     def for_workers(self, workers: int) -> KWorst:
         """Return this method; where it leaves `k` to the number of workers, with `workers`."""
