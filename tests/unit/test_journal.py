@@ -1,6 +1,7 @@
 """The journal: what is appended is what is read, by whom it may be written, and what it refuses."""
 
 import ast
+import contextlib
 import json
 import math
 import os
@@ -197,8 +198,8 @@ def test_nothing_appended_is_nothing_recorded(journal):
 
 
 def test_a_batch_is_all_or_nothing(journal, path):
-    bad = evaluation(2.0, worker="b:2")._replace(search="no number", attempt=None)
-    with pytest.raises(JournalError, match=r"fit\.db: .*NOT NULL.*value=1\.0.*value=2\.0"):
+    bad = evaluation(2.0)._replace(outcome=Outcome(2.0, None, object(), 0.25, "b:2"))
+    with pytest.raises(JournalError, match=r"fit\.db: .*not supported.*value=1\.0.*value=2\.0"):
         journal.append([evaluation(1.0, worker="c:3"), bad])
     assert list(journal.recorded()) == []
     journal.append([evaluation(4.0, worker="d:4"), evaluation(5.0, worker="b:2")])
@@ -423,19 +424,24 @@ def make_marked(path):
     connection.close()
 
 
-def make_newer(path):
+def make_newer(path, version=schema.VERSION + 1):
     Journal.open(path).close()
     Path(f"{path}-lock").unlink()
     connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
+
+
+def make_older(path):
+    make_newer(path, 1)
 
 
 NO_JOURNALS = {
     "foreign": (make_foreign, "an SQLite file, but no journal of nelder"),
     "foreign, with a log": (make_foreign_with_log, "an SQLite file, but no journal of nelder"),
     "foreign, without tables": (make_marked, "an SQLite file, but no journal of nelder"),
-    "newer": (make_newer, r"a newer nelder \(format 2, this one knows 1\): update nelder"),
+    "newer": (make_newer, r"a newer nelder \(format 3, this one knows 2\): update nelder"),
+    "older": (make_older, r"an older nelder \(format 1, this one knows 2\): begin another file"),
     "text": (lambda path: path.write_text("a,b\n1,2\n" * 100), "it is not an SQLite file"),
     "one letter": (lambda path: path.write_text("1"), "it is not an SQLite file"),
     "short text": (lambda path: path.write_text("1\n" * 255), "it is not an SQLite file"),
@@ -599,6 +605,12 @@ def change(path, statement):
     "statement",
     [
         "UPDATE evaluations SET worker = 77",
+        "UPDATE evaluations SET attempt = 'x'",
+        "UPDATE evaluations SET search = 1.5",
+        "UPDATE evaluations SET final = 2",
+        "UPDATE evaluations SET value = 'low'",
+        "UPDATE evaluations SET kind = x'00'",
+        "UPDATE evaluations SET x = 1.5",
         "UPDATE evaluations SET x = x'00112233445566778899' WHERE id = 1",
         "UPDATE evaluations SET x = x'0011223344556677' WHERE id = 1",
         "UPDATE studies SET settings = '{'",
@@ -612,6 +624,86 @@ def test_a_journal_that_nelder_did_not_write_so(path, statement):
     change(path, statement)
     with pytest.raises(JournalError, match=r"fit\.db is damaged"):
         load(path)
+    if "evaluations SET" in statement and "worker" not in statement:
+        again = Journal.open(path)
+        with contextlib.closing(again), pytest.raises(JournalError, match=r"fit\.db is damaged"):
+            list(again.recorded())
+
+
+COLUMNS = ["study", "search", "attempt", "final", "x", "value", "kind", "checksum"]
+
+
+def set_bit(path, column, bit):
+    """Turn over a bit of the second row, in what stands there and nowhere else."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        where = "FROM evaluations WHERE id = 2"
+        [stored] = connection.execute(f"SELECT {column} {where}").fetchone()
+        if isinstance(stored, float):
+            [number] = struct.unpack("<q", struct.pack("<d", stored))
+            changed = struct.unpack("<d", struct.pack("<q", number ^ 1 << bit % 63))[0]
+        elif isinstance(stored, int):
+            changed = stored ^ 1 << bit % (1 if column == "final" else 31)
+        else:
+            data = bytearray(stored.encode() if isinstance(stored, str) else stored)
+            data[bit // 8 % len(data)] ^= 1 << bit % (6 if isinstance(stored, str) else 8)
+            changed = data.decode() if isinstance(stored, str) else bytes(data)
+        assert changed != stored
+        connection.execute(f"UPDATE evaluations SET {column} = ? WHERE id = 2", (changed,))
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("bit", [0, 1, 5, 30, 52, 62, 64, 127])
+def test_a_bit_that_turns_over_is_noticed(path, column, bit):
+    failure = Failure("exit code", "exit code 3") if column == "kind" else None
+    with contextlib.closing(Journal.open(path)) as journal:
+        journal.append([evaluation(1.0, [1.0, 2.0]), evaluation(7.25, [3.0, 4.0], failure=failure)])
+    set_bit(path, column, bit)
+    found = (
+        "1 of 2 evaluations are of no study" if column == "study" else "evaluation 2 is not what"
+    )
+    with pytest.raises(JournalError, match=rf"damaged \({found}"):
+        load(path)
+    if column == "study":
+        with pytest.raises(JournalError, match=rf"damaged \({found}"):
+            Journal.open(path)
+        return
+    journal = Journal.open(path)
+    with contextlib.closing(journal), pytest.raises(JournalError, match=rf"damaged \({found}"):
+        list(journal.recorded())
+
+
+def test_a_search_does_not_go_on_from_damaged_values(path):
+    calls = []
+
+    def bowl(x):
+        calls.append(x)
+        return float(x @ x)
+
+    nelder.minimize(bowl, [1.0, 2.0], journal=path, maxfev=30)
+    calls.clear()
+    change(path, "UPDATE evaluations SET value = -value WHERE id = 20")
+    with pytest.raises(JournalError, match=r"damaged \(evaluation 20 is not what was recorded"):
+        nelder.minimize(bowl, [1.0, 2.0], journal=path)
+    assert not calls
+
+
+def test_every_value_and_failure_has_a_checksum(journal, path):
+    values = [
+        0.0,
+        -0.0,
+        INF,
+        -INF,
+        NAN,
+        -NAN,
+        struct.unpack("<d", b"\1" * 6 + b"\xf8\x7f")[0],
+        5e-324,
+    ]
+    journal.append([evaluation(value) for value in values])
+    journal.append([evaluation(NAN, failure=Failure("died", "", ""))])
+    again = load(path).evaluations.values
+    assert [struct.pack("<d", v) for v in again[:4]] == [struct.pack("<d", v) for v in values[:4]]
+    assert np.isnan(again[[4, 5, 6, 8]]).all()
+    assert again[7] == 5e-324
 
 
 def test_missing_rows_are_noticed_before_a_resume(path):

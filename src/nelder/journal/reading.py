@@ -24,8 +24,8 @@ __all__ = ["LoadedJournal", "load", "recorded_settings"]
 
 _CHUNK = 10_000  # rows held as Python objects at a time
 
-_READ = """SELECT id, search, x, value, kind, message, details, began, seconds, worker, attempt,
-    final FROM evaluations WHERE id > ? AND id <= ? AND study = ? ORDER BY id LIMIT ?"""
+_READ = f"""SELECT {schema.CHECKED}, message, details, began, seconds, worker FROM evaluations
+    WHERE id > ? AND id <= ? AND study = ? ORDER BY id LIMIT ?"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,24 +163,25 @@ def _studies(connection: sqlite3.Connection, file: str) -> tuple[Study, ...]:
     studies: list[Study] = []
     for key, name, text, created, version in rows:
         settings = json.loads(text)
-        parts = list(_parts(connection, key, last, workers))
+        parts = list(_parts(connection, file, key, last, workers))
         evaluations = Evaluations.joined(parts or [_nothing(len(settings.get("names", ())))])
         studies.append(Study(schema.restore_text(name), settings, created, version, evaluations))
     return tuple(studies)
 
 
 def _parts(
-    connection: sqlite3.Connection, study: int, last: int, workers: dict[int, str]
+    connection: sqlite3.Connection, file: str, study: int, last: int, workers: dict[int, str]
 ) -> Iterator[Evaluations]:
     """Give the evaluations of a study, in order and in parts, so that no reading takes long."""
     key = 0
     while rows := connection.execute(_READ, (key, last, study, _CHUNK)).fetchall():
         key = rows[-1][0]
+        schema.check(file, study, rows)
         yield _columns(rows, workers)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], workers: dict[int, str]) -> Evaluations:
-    _, search, x, value, kind, message, details, began, seconds, worker, attempt, final = zip(
+    _, _, search, attempt, final, x, value, kind, message, details, began, seconds, worker = zip(
         *rows, strict=True
     )
     return Evaluations(

@@ -23,11 +23,12 @@ __all__ = ["Journal"]
 
 _CHUNK = 10_000  # rows held at a time while reading
 
-_INSERT = "INSERT INTO evaluations VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_READ = """SELECT id, search, x, value, kind, message, attempt, final FROM evaluations
+_INSERT = "INSERT INTO evaluations VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_READ = f"""SELECT {schema.CHECKED}, message FROM evaluations
     WHERE id > ? AND id <= ? AND study = ? ORDER BY id LIMIT ?"""
 _FAILED = """SELECT id, search, x, attempt FROM evaluations
-    WHERE id <= ? AND study = ? AND (kind IS NOT NULL OR attempt > 1) ORDER BY id"""
+    WHERE id <= ? AND study = ? AND (kind IS NOT NULL OR attempt > 1)
+    AND typeof(attempt) = 'integer' ORDER BY id"""
 
 
 class Journal:
@@ -103,16 +104,17 @@ class Journal:
         Raises
         ------
         JournalError
-            The file cannot be read.
+            The file cannot be read, or a row is not what was recorded.
         """
-        execute = self._connection.execute
+        execute, study = self._connection.execute, self._study
         try:
             last = execute("SELECT ifnull(max(id), 0) FROM evaluations").fetchone()[0]
             tried_again = self._tried_again(last)
             key = 0
-            while rows := execute(_READ, (key, last, self._study, _CHUNK)).fetchall():
+            while rows := execute(_READ, (key, last, study, _CHUNK)).fetchall():
                 key = rows[-1][0]
-                for row, search, x, value, kind, message, attempt, final in rows:
+                schema.check(self.path, study, rows)
+                for row, _, search, attempt, final, x, value, kind, message in rows:
                     if row not in tried_again:
                         yield Recorded(
                             search,
@@ -188,26 +190,27 @@ class Journal:
 
     def _row(self, evaluation: Evaluation, workers: Mapping[str, int]) -> tuple[Any, ...]:
         search, x, outcome, attempt, final = evaluation
-        failure = outcome.failure
+        point, failure = schema.pack(x), outcome.failure
+        kind = message = details = None
+        if failure is not None:
+            kind = failure.kind
+            message = schema.store_text(failure.message)
+            details = schema.store_text(failure.details)
+        value, study = outcome.value, self._study
         return (
-            self._study,
+            study,
             search,
             attempt,
             final,
-            schema.pack(x),
-            outcome.value,
+            point,
+            value,
             outcome.began,
             outcome.seconds,
             workers[outcome.worker],
-            *(
-                (None, None, None)
-                if failure is None
-                else (
-                    failure.kind,
-                    schema.store_text(failure.message),
-                    schema.store_text(failure.details),
-                )
-            ),
+            schema.checksum(study, search, attempt, final, point, value, kind),
+            kind,
+            message,
+            details,
         )
 
     def close(self) -> None:
