@@ -40,6 +40,10 @@ from nelder.search.k_worst import KWorst
 from nelder.search.nelder_mead import NelderMead
 
 if TYPE_CHECKING:
+    from nelder import batched as batched
+    from nelder import keras as keras
+    from nelder import tfp as tfp
+    from nelder import torch as torch
     from nelder.evaluate.command import Command, InputFile, Template
     from nelder.evaluate.output import Output
     from nelder.journal.reading import load
@@ -102,13 +106,16 @@ _LAZY = {
     "load": "nelder.journal.reading",
     "scipy_method": "nelder.scipy",
 }
+_MODULES = ("batched", "keras", "tfp", "torch")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
+    if name in _MODULES:
+        return import_module(f"nelder.{name}")
     raise AttributeError(f"module 'nelder' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_MODULES})

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-LATER = ("scipy", "optree", "rich", "numba", "matplotlib")
+LIBRARIES = ("jax", "keras", "tensorflow", "torch")
+LATER = ("scipy", "optree", "rich", "numba", "matplotlib", *LIBRARIES)
 
 
 def loaded(code):
@@ -46,3 +47,16 @@ def test_a_plain_search_loads_no_optional_package():
 )
 def test_each_is_loaded_where_it_is_used(code, package):
     assert package in loaded(f"import nelder; {code}")
+
+
+@pytest.mark.parametrize("module", ["batched", "keras", "torch"])
+def test_modules_are_there_without_the_library_they_are_for(module):
+    packages = loaded(f"import nelder; dir(nelder.{module}); '{module}' in dir(nelder) or 1 / 0")
+    assert packages.isdisjoint(LIBRARIES)
+
+
+def test_a_module_that_does_not_exist_is_no_attribute():
+    import nelder
+
+    with pytest.raises(AttributeError, match="no attribute 'flax'"):
+        _ = nelder.flax
