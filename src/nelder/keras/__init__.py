@@ -3,7 +3,7 @@
 Needs ``nelder[keras]`` and a backend of Keras 3. Keras is imported when `fit` is called.
 """
 
-from nelder.keras.fit import fit
+from nelder.keras.model import fit
 from nelder.models.result import ModelResult
 from nelder.models.subspace import Subspace
 

@@ -60,6 +60,6 @@ def _tensor(keras: Any, array: Any, name: str) -> Any:
             raise InvalidArgumentError(
                 f"{name} has dtype {array.dtype}: expected arrays of numbers"
             )
-    dtype = keras.backend.standardize_dtype(array.dtype)
-    wanted = keras.backend.floatx() if "float" in dtype else dtype
-    return keras.ops.convert_to_tensor(array, dtype=wanted)
+    is_float = "float" in keras.backend.standardize_dtype(array.dtype)
+    dtype = keras.backend.floatx() if is_float else None  # whole numbers as the backend has them
+    return keras.ops.convert_to_tensor(array, dtype=dtype)

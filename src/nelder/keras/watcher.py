@@ -71,7 +71,7 @@ class KerasWatcher:
             model=model,
             verbose=verbose,
             epochs=epochs,
-            steps=None,
+            steps=1,  # the progress bar shows epochs; how many calls make one varies
         )
         # Giving the model weights takes time, so only where somebody looks.
         self.every_call = any(

@@ -140,7 +140,7 @@ class Weights:
                 f"{weights.n} free weights: beyond about {MANY} a simplex search gets on slowly; "
                 "trainable='last' or trainable=Subspace(20) searches fewer",
                 UserWarning,
-                stacklevel=4,  # of the adapter, where it is called
+                stacklevel=3,  # of the adapter, where it is called
             )
         return weights
 

@@ -165,7 +165,9 @@ def _keras() -> Any:
     try:
         keras: Any = import_module("keras")
     except ImportError as error:
-        raise missing_extra("nelder.keras.fit", "keras") from error
+        backend = error.name if error.name in ("tensorflow", "jax", "torch") else None
+        extra = f"keras,{backend}" if backend else "keras"
+        raise missing_extra("nelder.keras.fit", extra) from error
     if int(keras.__version__.split(".")[0]) < 3:
         raise missing_extra(f"nelder.keras.fit, which found Keras {keras.__version__},", "keras")
     return keras
