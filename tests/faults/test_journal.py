@@ -550,6 +550,67 @@ else:
     assert said == [[holder[1]]] * 3
 
 
+@pytest.mark.skipif(os.name != "posix", reason="POSIX's record locks are lost like that")
+def test_a_copy_made_by_the_writer_leaves_it_the_lock(path):
+    code = """
+import shutil
+journal = Journal.open(path)
+shutil.copytree(os.path.dirname(path), sys.argv[2], copy_function=shutil.copy)
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+    copies = path.parent.parent / f"{path.parent.name}, copied"
+    with running(code, path, copies) as holder:
+        pid = int(holder.stdout.readline())
+        for _ in range(2):
+            with pytest.raises(JournalLockedError, match=f"being written by process {pid} of"):
+                Journal.open(path)
+        holder.kill()
+        holder.wait()
+    assert resume(path) == []
+    assert resume(copies / path.name) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX forks")
+def test_a_forked_child_that_outlives_the_writer_does_not_hold_the_lock(path):
+    code = """
+journal = Journal.open(path)
+if os.fork() == 0:
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+    os._exit(0)
+print("parent", flush=True)
+time.sleep(60)
+"""
+    with running(code, path) as holder:
+        said = [holder.stdout.readline().strip() for _ in range(2)]
+        child = int(next(line for line in said if line != "parent"))
+        try:
+            with pytest.raises(JournalLockedError):  # the child has let go of it, the parent not
+                Journal.open(path)
+            holder.kill()
+            holder.wait()
+            assert resume(path) == []
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_lock_that_cannot_be_taken_is_an_error(path):
+    Path(f"{path}-writer").mkdir()
+    with pytest.raises(JournalError, match=r"cannot lock .*fit\.db-writer"):
+        Journal.open(path)
+    Path(f"{path}-writer").rmdir()
+    assert resume(path) == []
+
+
+def test_a_lock_that_was_deleted_is_still_held(path):
+    with running(HOLD, path) as holder:
+        pid = holder.stdout.readline().strip()
+        Path(f"{path}-writer").unlink()
+        with pytest.raises(JournalLockedError, match=f"process {pid}"):
+            Journal.open(path)
+
+
 # Readers beside a writer
 
 
