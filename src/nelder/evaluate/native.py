@@ -46,6 +46,8 @@ class NativeObjective:
         self.data = _address_of_data(data)
         self._function = _FUNCTION(self.address)
         self.alive: object = (address, data)  # what must not be collected before this is
+        self._named = self._function if is_whole(address) else address
+        self._given: object = data
 
     def __repr__(self) -> str:
         return f"NativeObjective({self.address:#x})"
@@ -53,6 +55,22 @@ class NativeObjective:
     def __call__(self, x: NDArray[np.float64]) -> float:
         """Return the value at x (n,), C-contiguous; called without the GIL."""
         return self._function(len(x), cast("Any", x).ctypes.data, self.data)
+
+    def __journal__(self) -> dict[str, Any]:
+        """Return what tells it from others, on another day: no address does.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Its data are an address.
+        """
+        data = self._given
+        if self.data and not isinstance(data, (np.ndarray, ctypes.Structure, ctypes.Array)):
+            raise InvalidArgumentError(
+                f"data={data!r}: a journal cannot tell what is at an address; expected an "
+                "array, or a ctypes object that holds the values itself"
+            )
+        return {"function": self._named, "data": cast("Any", data)}
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a NativeObjective is an address, which means nothing to another process")
@@ -102,9 +120,7 @@ def _from_numba(fun: Any) -> NativeObjective:
             f"fun is a Numba cfunc of signature {signature}: expected "
             "float64(int64, CPointer(float64), voidptr)"
         )
-    native = NativeObjective(fun.address)
-    native.alive = fun
-    return native
+    return NativeObjective(fun)
 
 
 def _from_scipy(fun: Any) -> NativeObjective:
