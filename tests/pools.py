@@ -11,6 +11,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
+
+from nelder.errors import ExecutorError
 
 PATIENCE = 60.0  # seconds after which a pool that should have answered never will
 
@@ -142,6 +145,16 @@ def check_an_exception_may_say_what_failed(make):
     failure = one(make(fun), 1.0).failure
     assert (failure.kind, failure.message) == ("exit code", "exit code 3")
     assert failure.details == "segmentation violation"
+
+
+def check_no_way_to_evaluate_is_no_failure(make):
+    def fun(x):
+        raise ExecutorError("no space left on device")
+
+    pool = make(fun)
+    pool.submit(0, np.zeros(1))
+    with pytest.raises(ExecutorError, match="no space left on device"):
+        patiently(pool)
 
 
 def check_nothing_to_wait_for_is_no_wait(make):

@@ -359,6 +359,91 @@ def test_workers_and_their_programs_end_with_a_driver_that_is_killed(processes, 
         soon(lambda pid=pid: not is_alive(pid))
 
 
+STUCK_WITH_THE_GIL = """
+    import ctypes, os, pathlib, sys
+    import numpy as np
+    from nelder.evaluate.processes import ProcessPool
+
+    def stuck(path):
+        pathlib.Path(path).write_text(f"{os.getpid()}\\n")
+        ctypes.PyDLL(None).sleep(3600)
+
+    class StuckAsItLoads:
+        def __reduce__(self):
+            return stuck, (sys.argv[1],)
+
+    fun = StuckAsItLoads() if sys.argv[2] == "loading" else lambda x: stuck(sys.argv[1])
+    pool = ProcessPool(fun, 1, None)
+    pool.submit(0, np.zeros(1))
+    pool.wait(None)
+"""
+
+
+@pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize("when", ["loading", "working"])
+def test_a_worker_in_c_code_with_the_gil_ends_with_a_driver_that_is_killed(tmp_path, when):
+    code = textwrap.dedent(STUCK_WITH_THE_GIL)
+    driver = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "pid"), when])
+    pid = written(tmp_path / "pid")
+    assert is_alive(pid)
+    driver.kill()
+    driver.wait()
+    soon(lambda: not is_alive(pid))
+
+
+def test_workers_end_with_their_driver_though_the_guardian_is_gone(processes, tmp_path):
+    script = f"""
+        import os, pathlib, signal, time
+        import numpy as np
+        from nelder.evaluate.processes import ProcessPool
+
+        def fun(x):
+            pathlib.Path({str(tmp_path / "pid")!r}).write_text(f"{{os.getpid()}}\\n")
+            time.sleep(3600.0)
+
+        pool = ProcessPool(fun, 1, None)
+        pool.submit(0, np.zeros(1))
+        os.kill(pool._groups._guardian.pid, signal.SIGKILL)
+        pool.wait(None)
+    """
+    driver = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
+    pid = written(tmp_path / "pid")
+    driver.kill()
+    driver.wait()
+    soon(lambda: not is_alive(pid))
+
+
+@pytest.mark.usefixtures("processes")
+def test_a_worker_whose_driver_is_killed_as_it_starts_ends(tmp_path):
+    """Before it has a process group that could be ended."""
+    script = f"""
+        import os, pathlib, signal, sys
+        import numpy as np
+        from nelder.evaluate import processes
+
+        start = processes.LokyProcess.start
+
+        def killed(self):
+            start(self)
+            pathlib.Path({str(tmp_path / "pid")!r}).write_text(f"{{self.pid}}\\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        processes.LokyProcess.start = killed
+
+        class Stuck:
+            def __reduce__(self):
+                import ctypes
+                return eval, ("__import__('ctypes').PyDLL(None).sleep(3600)",)
+
+        pool = processes.ProcessPool(Stuck(), 1, None)
+        pool.submit(0, np.zeros(1))
+        pool.wait(None)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
+    pid = written(tmp_path / "pid")
+    soon(lambda: not is_alive(pid))
+
+
 def test_ctrl_c_in_a_terminal_reaches_the_driver_only(processes, tmp_path):
     """The driver's process group gets it, as from a terminal, while a worker starts and works."""
     script = f"""

@@ -153,7 +153,7 @@ def test_directories_are_deleted():
     assert numbers == [1.0, 2.0, 3.0]
     folder = command._programs._folder
     assert os.listdir(folder) == []
-    command._programs._close()
+    command._programs._groups.close()
     assert not os.path.exists(folder)
 
 
@@ -362,6 +362,10 @@ def test_errors_survive_pickling():
         ({"timeout": math.nan}, ("timeout", "nan", "above 0")),
         ({"templates": [Template("a", "{q}")]}, ("template a", "{q}")),
         ({"templates": [Template("a", ""), Template("./a", "")]}, ("two files", "'a'")),
+        (
+            {"inputs": [InputFile("a/.", "/")], "templates": [Template("a//b/c", "")]},
+            ("'a/b/c'", "inside", "'a'"),  # it would be written where the link leads to
+        ),
     ],
 )
 def test_construction_says_what_is_wrong(arguments, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import functools
 import hashlib
 import math
@@ -30,7 +31,7 @@ from nelder.evaluate.executors import SMALL, ExecutorPool, read_executor
 from nelder.evaluate.inline import InlinePool
 from nelder.evaluate.pool import UNLIMITED, make_pool
 from nelder.evaluate.python import PythonObjective
-from tests.pools import CONTRACT, WORKERS_CONTRACT, evaluate, one, patiently, square
+from tests.pools import CONTRACT, PATIENCE, WORKERS_CONTRACT, evaluate, one, patiently, square
 
 INF = math.inf
 
@@ -114,6 +115,87 @@ def test_an_exception_that_cannot_be_shown_is_a_failure():
     assert "in fun" in failure.details
 
 
+class Hostile(Exception):
+    """Raises wherever it is asked."""
+
+    @property
+    def kind(self):
+        raise RuntimeError("no kind")
+
+
+class HostileDetails(Hostile):
+    kind = "timeout"
+
+    @property
+    def details(self):
+        raise RuntimeError("no details")
+
+
+class HostileText(Hostile):
+    kind, details = "timeout", "some"
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class HostileWord(Hostile):
+    class Word(str):
+        __slots__ = ()
+
+        def __eq__(self, other):
+            raise RuntimeError("no equality")
+
+        __hash__ = None
+
+    kind, details = Word("timeout"), "some"
+
+
+class HostileAll(HostileText):
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+    def with_traceback(self, frames):
+        raise RuntimeError("no traceback")
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    pass
+
+
+HOSTILE = [Hostile, HostileDetails, HostileText, HostileWord, HostileAll, Frozen]
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("where", ["here", "processes"])
+def test_an_exception_that_raises_where_it_is_asked_is_a_failure(processes, where, kind):
+    def fun(x):
+        raise kind
+
+    pool = InlinePool(fun) if where == "here" else processes(fun)
+    failure = one(pool, 1.0).failure
+    assert failure.kind == "exception"
+    assert kind.__name__ in failure.message
+    assert "in fun" in failure.details
+    result = nelder.minimize(fun, [1.0], on_failure="worst", maxfev=3, retries=1)
+    assert result.nfailed == 3
+
+
+def test_a_value_that_raises_as_it_becomes_a_number_is_a_failure():
+    class Lazy:
+        def __float__(self):
+            raise ArithmeticError("computed only now")
+
+    failure = attempt(lambda x: Lazy(), np.ones(1)).failure
+    assert failure.kind == "exception"
+    assert failure.message == "ArithmeticError('computed only now')"
+
+
+def test_code_that_says_not_where_it_stands_may_raise():
+    fun = eval("lambda x: 1 / 0", {"__name__": None})
+    assert "ZeroDivisionError" in attempt(fun, np.ones(1)).failure.message
+
+
 @pytest.mark.parametrize("kind", ["no such kind", 3, np.zeros(2), None])
 def test_an_exception_with_a_kind_of_its_own_is_an_exception(kind):
     def fun(x):
@@ -163,6 +245,14 @@ def test_what_is_no_exception_leaves_the_calling_thread(kind, error):
     with pytest.raises(type(error)) as caught:
         pool.wait(None)
     assert caught.value is error
+
+
+def test_no_way_to_evaluate_is_no_failure_of_a_batch():
+    def fun(points):
+        raise ExecutorError("no space left")
+
+    with pytest.raises(ExecutorError, match="no space left"):
+        together(fun, [1.0, 2.0])
 
 
 @pytest.mark.parametrize("check", WORKERS_CONTRACT, ids=lambda check: check.__name__)
@@ -259,6 +349,102 @@ def test_an_exception_of_a_batch_is_a_failure_of_all_its_points():
     assert "in fun" in failures[0].details
 
 
+def domain(points):
+    """Raise where a row is below 0, wherever in the call."""
+    if (points[:, 0] < 0.0).any():
+        raise ArithmeticError("outside")
+    return points[:, 0] ** 2
+
+
+def together(fun, values):
+    """Return what becomes of rows [value] in one call."""
+    pool = BatchPool(fun, len(values))
+    for task, value in enumerate(values):
+        pool.submit(task, np.array([value]))
+    return [outcome for _, outcome in pool.wait(None)]
+
+
+def test_a_point_that_raises_fails_alone():
+    calls = []
+
+    def fun(points):
+        calls.append(points[:, 0].tolist())
+        points[:] = np.where(points < 0.0, points, np.nan) if len(points) > 1 else points
+        return domain(np.array(calls[-1])[:, None])
+
+    outcomes = together(fun, [1.0, 2.0, 3.0, -4.0, 5.0, 6.0, 7.0])
+    values = [outcome.value for outcome in outcomes]
+    np.testing.assert_array_equal(values, [1.0, 4.0, 9.0, math.nan, 25.0, 36.0, 49.0])
+    assert outcomes[3].failure.message == "ArithmeticError('outside')"
+    assert sum(outcome.failure is None for outcome in outcomes) == 6
+    assert calls == [
+        [1.0, 2.0, 3.0, -4.0, 5.0, 6.0, 7.0],
+        [1.0, 2.0, 3.0],
+        [-4.0, 5.0, 6.0, 7.0],
+        [-4.0, 5.0],
+        [-4.0],
+        [5.0],
+        [6.0, 7.0],
+    ]
+
+
+def test_a_call_that_is_too_large_is_made_in_parts():
+    def fun(points):
+        if len(points) > 3:
+            raise MemoryError
+        return points[:, 0]
+
+    values = [float(i) for i in range(11)]
+    assert [outcome.value for outcome in together(fun, values)] == values
+
+
+@pytest.mark.parametrize(
+    "fun",
+    [
+        lambda points: [None if x < 0.0 else x for x in points[:, 0]],
+        lambda points: points[points[:, 0] >= 0.0, 0],
+        lambda points: np.emath.sqrt(points[:, 0]) ** 2,
+    ],
+    ids=["None", "left out", "complex"],
+)
+def test_a_point_without_a_real_value_fails_alone(fun):
+    outcomes = together(fun, [1.0, 4.0, -9.0, 16.0])
+    assert [outcome.failure is None for outcome in outcomes] == [True, True, False, True]
+    assert outcomes[3].value == 16.0
+    assert outcomes[2].failure.kind == "return value"
+
+
+def test_an_objective_that_takes_one_point_is_not_taken_for_a_vectorised_one():
+    for outcome in together(lambda points: points[0], [1.0, 2.0, 3.0]):  # (1,) for a single point
+        assert outcome.failure.kind == "return value"
+        assert "expected real numbers of shape" in outcome.failure.message
+
+
+@pytest.mark.parametrize("policy", ["worst", "raise"])
+def test_a_guess_that_raises_does_not_show_in_a_vectorised_search(policy):
+    """The points of one worker fail where x < `low` ("worst"), or never ("raise")."""
+
+    def fun(points):
+        if (points[:, 0] < low).any():
+            raise ArithmeticError("outside")
+        return (points[:, 0] - 0.3) ** 2 + 100.0 * (points[:, 1] - points[:, 0] ** 2) ** 2
+
+    def alone(x):
+        return float(fun(x[None])[0])
+
+    low = -math.inf
+    free = nelder.minimize(alone, [1.0, 1.0], history=True).history.points[:, 0]
+    low = 0.295 if policy == "worst" else free.min()
+    settings = {"on_failure": policy, "history": True}
+    expected = nelder.minimize(alone, [1.0, 1.0], **settings)
+    assert (expected.nfailed > 0) == (policy == "worst")
+    for workers in (1, 2, 4, 8, 16, None):
+        result = nelder.minimize(fun, [1.0, 1.0], vectorized=True, workers=workers, **settings)
+        np.testing.assert_array_equal(result.history.points, expected.history.points)
+        np.testing.assert_array_equal(result.history.values, expected.history.values)
+        assert result.nfailed == expected.nfailed
+
+
 # Processes
 
 
@@ -267,6 +453,34 @@ def test_processes_are_started_when_they_are_needed(processes):
     pids = {one(pool, i).value for i in range(3)}
     assert len(pids) == 1
     assert os.getpid() not in pids
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
+def test_the_guardian_knows_which_processes_there_are(processes, monkeypatch):
+    from nelder.evaluate import processes as module
+
+    class Watched(module.Groups):
+        def begun(self, number, mark=""):
+            told.append(f"+{number}")
+            super().begun(number, mark)
+
+        def gone(self, number):
+            told.append(f"-{number}")
+            super().gone(number)
+
+    told = []
+    monkeypatch.setattr(module, "Groups", Watched)
+    pool = processes(lambda x: os._exit(1) if x[0] else float(os.getpid()))
+    pid = int(one(pool, 0.0).value)
+    assert told == [f"+{pid}"]
+    assert one(pool, 1.0).failure.kind == "died"
+    assert told[:2] == [f"+{pid}", f"-{pid}"]
+    one(pool, 0.0)
+    guardian = pool._groups._guardian
+    pool.close()
+    assert guardian.returncode == 0
+    begun = {line[1:] for line in told if line[0] == "+"}
+    assert {line[1:] for line in told if line[0] == "-"} == begun
 
 
 def test_processes_work_at_the_same_time(processes, tmp_path):
@@ -925,20 +1139,27 @@ def test_closing_leaves_alone_what_does_not_like_to_be_cancelled():
 
 
 class Command:
-    """An objective that runs in threads and can be stopped."""
+    """An objective that runs in threads and can be stopped, there where it has `begun`."""
 
     runs_in_threads = True
 
     def __init__(self):
-        self.stopped = threading.Event()
+        self.changed = threading.Condition()
+        self.begun = []
+        self.stopped = []
 
     def __call__(self, x):
-        if x[0] < 0.0:
-            assert self.stopped.wait(timeout=60.0)
-        return 2.0 * x[0]
+        x = float(x[0])
+        if x < 0.0:
+            with self.changed:
+                self.begun.append(x)
+                assert self.changed.wait_for(lambda: x in self.stopped, timeout=60.0)
+        return 2.0 * x
 
-    def stop(self):
-        self.stopped.set()
+    def stop(self, x=None):
+        with self.changed:
+            self.stopped += self.begun if x is None else [float(x[0])]
+            self.changed.notify_all()
 
 
 @pytest.mark.parametrize(
@@ -951,8 +1172,8 @@ class Command:
         ({"workers": (Foreign(), 6)}, "ExecutorPool", 6),
         ({"vectorized": True}, "BatchPool", UNLIMITED),
         ({"vectorized": True, "workers": 5}, "BatchPool", 5),
-        ({"fun": PythonObjective(Command()), "workers": 3}, "ExecutorPool", 3),
-        ({"fun": PythonObjective(Command()), "timeout": 3.0}, "ExecutorPool", 1),
+        ({"fun": PythonObjective(Command()), "workers": 3}, "ThreadPool", 3),
+        ({"fun": PythonObjective(Command()), "timeout": 3.0}, "ThreadPool", 1),
         ({"fun": PythonObjective(Command())}, "InlinePool", 1),
     ],
     ids=str,
@@ -978,6 +1199,14 @@ def test_the_pool_follows_from_the_arguments(closing, settings, kind, workers):
         ({"vectorized": True, "workers": Foreign()}, "workers=<.*Foreign"),
         ({"vectorized": True, "timeout": 1.0}, r"timeout=1\.0"),
         ({"vectorized": True, "fun": nelder.NativeObjective(1)}, "vectorized=True"),
+        (
+            {"fun": nelder.NativeObjective(1), "workers": 2, "timeout": 1.0},
+            r"timeout=1\.0: .*stopped",
+        ),
+        (
+            {"fun": nelder.NativeObjective(1), "timeout": 1.0},
+            r"timeout=1\.0: expected none with fun",
+        ),
     ],
     ids=str,
 )
@@ -998,13 +1227,133 @@ def test_a_package_that_is_missing_is_named(monkeypatch, package, workers, timeo
         make_pool(square, workers, False, timeout)
 
 
-def test_threads_of_our_own_are_stopped_with_their_objective():
-    command = Command()
-    pool = make_pool(PythonObjective(command), 2, False, None)
+@pytest.fixture
+def stoppable(closing):
+    """Make a pool of our own threads, and its objective."""
+
+    def make(workers=1, timeout=None, command=None, restore=None):
+        command = command or Command()
+        pool = make_pool(PythonObjective(command, (), restore), workers, False, timeout)
+        return closing(pool), command
+
+    return make
+
+
+def until_begun(pool, command, x):
+    until = time.monotonic() + PATIENCE
+    while x not in command.begun:
+        assert time.monotonic() < until
+        assert pool.wait(0.01) == []
+
+
+def test_threads_of_our_own_are_stopped_with_their_objective(stoppable):
+    pool, command = stoppable(workers=2)
     assert one(pool, 3.0).value == 6.0
     pool.submit(1, np.array([-1.0]))
+    until_begun(pool, command, -1.0)
     pool.close()
-    assert command.stopped.is_set()
+    assert command.stopped == [-1.0]
+
+
+def test_a_task_that_takes_too_long_is_stopped_and_its_thread_goes_on(stoppable):
+    pool, command = stoppable(timeout=0.2)
+    late, fine = evaluate(pool, [-1.0, 3.0])
+    assert (late.failure.kind, late.failure.message) == ("timeout", "no answer within 0.2 s")
+    assert fine.value == 6.0
+    assert set(command.stopped) == {-1.0}
+
+
+def test_a_task_that_is_cancelled_is_stopped_and_never_reported(stoppable):
+    pool, command = stoppable()
+    pool.submit(0, np.array([-1.0]))
+    assert pool.cancel(0)
+    assert not pool.cancel(0)
+    assert one(pool, 3.0).value == 6.0
+    assert set(command.stopped) == {-1.0}
+    assert pool.wait(None) == []
+
+
+def test_what_has_only_just_begun_is_told_to_stop_again(stoppable):
+    class Late(Command):
+        """One that does not know of its calls at first."""
+
+        def stop(self, x=None):
+            if x is None or asked.count(-1.0) == 2:
+                super().stop(x)
+            else:
+                asked.append(float(x[0]))
+
+    asked = []
+    pool, _ = stoppable(timeout=0.1, command=Late())
+    assert [outcome.failure is None for outcome in evaluate(pool, [-1.0, 3.0])] == [False, True]
+    assert asked == [-1.0, -1.0]
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_a_point_that_another_task_needs_is_not_stopped(stoppable, zero):
+    pool, command = stoppable(workers=3)
+    for task, y in enumerate([0.0, zero]):  # two searches, one point
+        pool.submit(task, np.array([-1.0, y]))
+    assert pool.cancel(0)
+    assert pool.wait(0.3) == []
+    assert command.stopped == []
+    assert pool.cancel(1)
+    pool.submit(2, np.array([-1.0, 1.0]))
+    [(task, outcome)] = patiently(pool)
+    assert (task, outcome.value) == (2, -2.0)
+
+
+def test_an_objective_is_told_to_stop_at_the_point_as_it_got_it(stoppable):
+    class Named(Command):
+        def __call__(self, x):
+            return super().__call__([x["k"]])
+
+        def stop(self, x=None):
+            super().stop(None if x is None else [x["k"]])
+
+    pool, command = stoppable(command=Named(), restore=lambda x: {"k": float(x[0])})
+    pool.submit(0, np.array([-1.0]))
+    until_begun(pool, command, -1.0)
+    assert pool.cancel(0)
+    assert command.stopped == [-1.0]
+    pool.submit(1, np.array([-2.0]))
+    until_begun(pool, command, -2.0)
+    pool.close()
+    assert command.stopped == [-1.0, -1.0, -2.0]
+
+
+def test_threads_of_our_own_that_do_not_stop_are_an_error_in_the_end(stoppable, monkeypatch):
+    class Deaf(Command):
+        def stop(self, x=None):
+            if x is None:
+                super().stop()
+
+    monkeypatch.setattr("nelder.evaluate.threads.ENDING", 0.3)
+    pool, _ = stoppable(timeout=0.05, command=Deaf())
+    assert one(pool, -1.0).failure.kind == "timeout"
+    pool.submit(1, np.array([1.0]))
+    with pytest.raises(ExecutorError, match=r"^workers=1: all 1 workers .* does not stop$"):
+        patiently(pool)
+
+
+def test_a_task_that_is_done_is_not_cancelled(stoppable):
+    pool, _ = stoppable()
+    pool.submit(0, np.array([1.0]))
+    while not pool._running[0].future.done():
+        time.sleep(0.001)
+    assert not pool.cancel(0)
+    assert [(task, outcome.value) for task, outcome in pool.wait(None)] == [(0, 2.0)]
+
+
+def test_what_runs_in_threads_and_cannot_be_stopped_has_no_timeout():
+    class Free:
+        runs_in_threads = True
+
+        def __call__(self, x):
+            return 0.0
+
+    with pytest.raises(InvalidArgumentError, match=r"timeout=2\.0: expected none .*stopped"):
+        make_pool(PythonObjective(Free()), 2, False, 2.0)
 
 
 def test_the_callers_objective_is_not_stopped_unless_it_runs_in_threads():
@@ -1012,10 +1361,10 @@ def test_the_callers_objective_is_not_stopped_unless_it_runs_in_threads():
         def __call__(self, x):
             return 0.0
 
-        def stop(self):
+        def stop(self, x=None):
             raise AssertionError
 
-    PythonObjective(Stoppable()).stop()
+    assert PythonObjective(Stoppable()).stop is None
 
 
 def test_native_objectives_run_in_threads():

@@ -9,16 +9,31 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.core.real import as_real
-from nelder.errors import ReturnValueError
+from nelder.errors import ExecutorError, ReturnValueError
 from nelder.evaluation import Failure, FailureKind, Outcome
 
-__all__ = ["attempt", "bounded", "failed", "failure_of", "one_line", "this_host", "this_worker"]
+__all__ = [
+    "NO_FAILURES",
+    "attempt",
+    "bounded",
+    "failed",
+    "failure_of",
+    "one_line",
+    "shown",
+    "this_host",
+    "this_worker",
+    "timed_out",
+]
+
+# What says nothing of the point: Ctrl-C, and that there is no way to evaluate it at present.
+NO_FAILURES = (KeyboardInterrupt, ExecutorError)
 
 LONGEST_MESSAGE = 500  # characters
 LONGEST_DETAILS = 40_000  # what a program keeps of both its streams goes in
@@ -47,23 +62,27 @@ def attempt(
 
     Raises
     ------
-    KeyboardInterrupt
-        Ctrl-C is never the objective's failure.
+    KeyboardInterrupt, ExecutorError
+        Ctrl-C is never the objective's failure, nor is a full disk where a program was to run.
     """
     began = time.time()
     clock = time.perf_counter()
     value, failure = float("nan"), None
     try:
         returned = fun(x)
-    except KeyboardInterrupt:
+    except NO_FAILURES:
         raise
     except caught as error:
         failure = failure_of(error)
     else:
         try:
             value = as_real(returned)
+        except KeyboardInterrupt:
+            raise
         except ReturnValueError as error:
             failure = Failure("return value", one_line(str(error)), error=error)
+        except caught as error:  # what was returned computes its number only now
+            failure = failure_of(error)
     return Outcome(value, failure, began, time.perf_counter() - clock, this_worker())
 
 
@@ -72,28 +91,41 @@ def failed(failure: Failure, began: float, worker: str) -> Outcome:
     return Outcome(float("nan"), failure, began, max(time.time() - began, 0.0), worker)
 
 
+def timed_out(seconds: float) -> Failure:
+    """Return the failure of what has not answered within so many seconds."""
+    return Failure("timeout", f"no answer within {seconds:g} s")
+
+
 def failure_of(error: BaseException) -> Failure:
     """Return what the objective raised as a failure; called where it was caught."""
     told = error if isinstance(error, Exception) else None
-    kind: Any = getattr(error, "kind", None)
-    details = getattr(error, "details", None)
-    if isinstance(kind, str) and kind in _KINDS and isinstance(details, str):
-        return Failure(cast("FailureKind", kind), one_line(str(error)), bounded(details), told)
+    with suppress(Exception):  # it runs code of the caller's: properties, __str__
+        kind: Any = getattr(error, "kind", None)
+        details: Any = getattr(error, "details", None)
+        if isinstance(kind, str) and kind in _KINDS and isinstance(details, str):
+            message = one_line(str(error))
+            return Failure(cast("FailureKind", kind), message, bounded(details), told)
     frames = error.__traceback__
-    while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
+    while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__")):
         frames = frames.tb_next
-    error = error.with_traceback(frames)
+    error = BaseException.with_traceback(error, frames)
+    details = ""
+    with suppress(Exception):
+        details = "".join(traceback.format_exception(error))
+    return Failure("exception", shown(error), bounded(details), told)
+
+
+def shown(error: BaseException) -> str:
+    """Return an exception as one line, whatever its class does."""
     try:
-        message = repr(error)
+        return one_line(repr(error))
     except Exception:
-        message = f"{type(error).__name__} (its repr raises)"
-    details = "".join(traceback.format_exception(error))
-    return Failure("exception", one_line(message), bounded(details), told)
+        return f"{type(error).__name__} (its repr raises)"
 
 
-def _is_ours(module: str) -> bool:
+def _is_ours(module: object) -> bool:
     """Whether a frame only leads to the objective."""
-    return module.startswith(("nelder.evaluate.", "nelder.cli."))
+    return isinstance(module, str) and module.startswith(("nelder.evaluate.", "nelder.cli."))
 
 
 def one_line(text: str) -> str:

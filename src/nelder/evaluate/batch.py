@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import ReturnValueError
-from nelder.evaluate.attempt import failed, failure_of, one_line, this_worker
+from nelder.evaluate.attempt import NO_FAILURES, failed, failure_of, one_line, this_worker
+from nelder.evaluate.waiting import WaitingPool
 from nelder.evaluation import Failure, Outcome
 
 __all__ = ["BatchPool"]
 
 
-class BatchPool:
+class BatchPool(WaitingPool):
     """All tasks go into one call of a vectorised objective, in the calling thread.
+
+    A call that raises is made again with each half of its points, so that in the end only those
+    fail which do so alone: whether a point has a value must not depend on what it was sent with.
 
     Parameters
     ----------
@@ -28,41 +32,58 @@ class BatchPool:
     """
 
     def __init__(self, fun: Callable[[NDArray[np.float64]], Any], workers: int) -> None:
-        self.workers = workers
+        super().__init__(workers)
         self._fun = fun
-        self._waiting: dict[int, NDArray[np.float64]] = {}
-
-    def submit(self, task: int, x: NDArray[np.float64]) -> None:
-        """Take a task; `wait` does it."""
-        self._waiting[task] = x.copy()
 
     def wait(self, timeout: float | None) -> list[tuple[int, Outcome]]:
         """Evaluate what was submitted; `timeout` cannot stop an objective in this thread."""
         if not self._waiting:
             return []
-        tasks = list(self._waiting)
-        outcomes = _attempt_all(self._fun, np.array(list(self._waiting.values())))
+        outcomes = self._attempt(list(self._waiting.values()))
+        done = list(zip(self._waiting, outcomes, strict=True))
         self._waiting.clear()
-        return list(zip(tasks, outcomes, strict=True))
+        return done
 
-    def cancel(self, task: int) -> bool:
-        """Forget a task."""
-        return self._waiting.pop(task, None) is not None
+    def _attempt(self, points: Sequence[NDArray[np.float64]]) -> list[Outcome]:
+        """Return what becomes of each point."""
+        m = len(points)
+        together = _call(self._fun, points)
+        failure = together[0].failure
+        if failure is None or m == 1:
+            return together
+        apart = _in_halves(self._fun, points)
+        if failure.kind == "return value":
+            bad = sum(outcome.failure is not None for outcome in apart)
+            if bad in (0, m):  # no point's fault: it is no vectorised objective
+                return together
+        return apart
 
-    def close(self) -> None:
-        """Forget all tasks."""
-        self._waiting.clear()
 
-
-def _attempt_all(
-    fun: Callable[[NDArray[np.float64]], Any], points: NDArray[np.float64]
+def _in_halves(
+    fun: Callable[[NDArray[np.float64]], Any], points: Sequence[NDArray[np.float64]]
 ) -> list[Outcome]:
-    """Return what became of each row; where the call fails, all of them do."""
+    """Return what becomes of points in two calls, or more where one of these fails."""
+    outcomes: list[Outcome] = []
+    middle = len(points) // 2
+    for half in (points[:middle], points[middle:]):
+        some = _call(fun, half)
+        if len(half) > 1 and some[0].failure is not None:
+            some = _in_halves(fun, half)
+        outcomes += some
+    return outcomes
+
+
+def _call(
+    fun: Callable[[NDArray[np.float64]], Any], points: Sequence[NDArray[np.float64]]
+) -> list[Outcome]:
+    """Return what becomes of points in one call; where it fails, all of them do."""
     m = len(points)
     began = time.time()
     clock = time.perf_counter()
     try:
-        returned = fun(points)
+        returned = fun(np.array(points))
+    except NO_FAILURES:
+        raise
     except Exception as error:  # what is none leaves the caller's thread, as it does everywhere
         return [failed(failure_of(error), began, this_worker())] * m
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shlex
@@ -12,15 +13,16 @@ import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import InvalidArgumentError, NelderError
+from nelder.errors import ExecutorError, InvalidArgumentError, NelderError
+from nelder.evaluate.attempt import one_line, timed_out
 from nelder.evaluate.output import Output, OutputError, inside
 from nelder.evaluate.placeholders import fill, names_in
-from nelder.evaluate.programs import Finished, Place, Programs
+from nelder.evaluate.programs import Finished, Programs
 from nelder.evaluation import FailureKind
 from nelder.options import check_seconds
 
@@ -237,6 +239,11 @@ class Command(_Resources):
         for name in names:
             if names.count(name) > 1:
                 raise InvalidArgumentError(f"templates, inputs: two files are called {name!r}")
+            for other in names:
+                if name.startswith(f"{other}{os.sep}"):  # which may be a link to a folder
+                    raise InvalidArgumentError(
+                        f"templates, inputs: {name!r}: expected no file inside another, {other!r}"
+                    )
         for name in self.environment:
             if not name or "=" in name or "\0" in name:
                 raise InvalidArgumentError(
@@ -289,29 +296,41 @@ class Command(_Resources):
         ------
         CommandError
             It gave no value.
+        ExecutorError
+            It could not be run: the disk for its files is full, there are too many processes, the
+            program has vanished ... Nothing is known of the value at `x` then.
         """
         values = self._values(x)
-        with self._programs.place(_key(values)) as place:
-            return self._run(values, place)
-
-    def _run(self, values: Mapping[str, float], place: Place) -> float:
         arguments = [self._program, *(fill(text, values) for text in self.arguments[1:])]
         own = {name: fill(text, values) for name, text in self.environment.items()}
         shown = shlex.join([self.arguments[0], *arguments[1:]])
         for name, text in self.environment.items():
             if names_in(text, self.names, name):
                 shown = f"{name}={shlex.quote(own[name])} {shown}"
-        with self._folder(values) as folder:
-            try:
+        try:
+            with (
+                self._programs.place(_key(values)) as place,
+                self._folder(values) as folder,
+            ):
                 finished = place.run(arguments, folder, os.environ | own, self._timeout)
-            except OSError as error:
-                raise CommandError("exception", _not_started(error, shown), f"$ {shown}") from error
-            return self._value_of(finished, folder, shown)
+                return self._value_of(finished, folder, shown)
+        except OSError as error:
+            raise ExecutorError(_not_run(error, shown)) from error
 
     def stop(self, x: Mapping[str, float] | NDArray[np.float64] | None = None) -> None:
-        """End the programs that are running now, or those at the point `x`; their calls fail."""
-        if self._started is not None:
-            self._started.stop(None if x is None else _key(self._values(x)))
+        """End the programs that are running now; their calls fail.
+
+        Parameters
+        ----------
+        x : mapping of str to float, or array_like of shape (n,), optional
+            Only those at this point; their end is not waited for.
+        """
+        if self._started is None:
+            return
+        if x is None:
+            self._started.stop()
+        else:
+            self._started.stop_at(_key(self._values(x)))
 
     def _values(self, x: Mapping[str, float] | NDArray[np.float64]) -> dict[str, float]:
         if isinstance(x, Mapping):
@@ -343,13 +362,11 @@ class Command(_Resources):
             return
         with self._programs.fresh_folder() as folder:
             for template in self.templates:
-                target = folder / template.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(fill(template.text, values), encoding="utf-8")
+                with _made(folder / template.name) as target:
+                    target.write_text(fill(template.text, values), encoding="utf-8")
             for file in self.inputs:
-                target = folder / file.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.symlink_to(os.path.join(self._directory, file.path))
+                with _made(folder / file.name) as target:
+                    target.symlink_to(os.path.join(self._directory, file.path))
             yield folder
 
     def _value_of(self, finished: Finished, folder: str | Path, shown: str) -> float:
@@ -359,7 +376,8 @@ class Command(_Resources):
             return CommandError(kind, message, _details(finished, shown))
 
         if finished.ended == "timeout":
-            raise failure("timeout", f"no answer within {self._timeout:g} s")
+            late = timed_out(cast("float", self._timeout))
+            raise failure(late.kind, late.message)
         if finished.ended == "stopped":
             raise failure("died", "stopped before it had ended")
         if finished.code < 0:
@@ -377,9 +395,21 @@ def _key(values: Mapping[str, float]) -> tuple[float, ...]:
     return tuple(values.values())
 
 
-def _not_started(error: OSError, shown: str) -> str:
-    hint = " (is its first line a  #! ?)" if error.strerror == "Exec format error" else ""
-    return f"cannot start  {shown}: {error.strerror}{hint}"
+@contextlib.contextmanager
+def _made(target: Path) -> Generator[Path]:
+    """Have the folder of a file, and the file named where something goes wrong with it."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield target
+    except OSError as error:
+        error.filename = f"{target}"  # that of writing has none, that of linking the other
+        raise
+
+
+def _not_run(error: OSError, shown: str) -> str:
+    hint = " (is its first line a  #! ?)" if error.errno == errno.ENOEXEC else ""
+    where = "" if error.filename is None else f": {error.filename}"
+    return f"cannot run  {one_line(shown)}: {error.strerror or error}{hint}{where}"
 
 
 def _signal_name(number: int) -> str:

@@ -10,18 +10,17 @@ import itertools
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nelder.errors import ExecutorError, InvalidArgumentError, NelderError
-from nelder.evaluate.attempt import attempt, failed, one_line, this_host
-from nelder.evaluate.finished import take
+from nelder.evaluate.attempt import attempt, failed, one_line, shown, this_host, timed_out
+from nelder.evaluate.finished import ReportingPool
 from nelder.evaluate.remote import (
     Reply,
     Unknown,
@@ -33,7 +32,7 @@ from nelder.evaluate.remote import (
 from nelder.evaluation import Failure, Outcome
 from nelder.options import is_whole
 
-__all__ = ["ExecutorPool", "read_executor"]
+__all__ = ["ExecutorPool", "Running", "read_executor"]
 
 SMALL = 4096  # bytes; a pickled objective of this size travels with every point
 
@@ -97,13 +96,13 @@ def _count(executor: Any) -> int:
     )
 
 
-class ExecutorPool:
+class ExecutorPool(ReportingPool[tuple[int, Future[Any]]]):
     """Tasks of a `concurrent.futures.Executor` of any kind.
 
     Parameters
     ----------
     executor : Executor
-        Never shut down, unless it is `owned`.
+        Never shut down.
     fun : callable
         ``fun(x)`` of x (dim,) -> real scalar. Threads of this process call it as it is; all others
         get it pickled.
@@ -113,8 +112,6 @@ class ExecutorPool:
         Seconds from when a task is given to the executor. It fails then. As nothing can stop it,
         its worker counts as busy until it is done with it, and tasks that are submitted meanwhile
         wait here.
-    owned : bool, default False
-        Whether `close` shuts it down, and stops the objective if it has a `stop`.
 
     Raises
     ------
@@ -128,50 +125,21 @@ class ExecutorPool:
         fun: Callable[[NDArray[np.float64]], Any],
         workers: int,
         timeout: float | None,
-        owned: bool = False,
     ) -> None:
-        self.workers = workers
+        super().__init__(workers)
         self._executor = executor
-        self._fun = fun
-        self._owned = owned
         self._timeout = math.inf if timeout is None else timeout
         here = isinstance(executor, ThreadPoolExecutor)
         self._way: _Way = _Here(executor, fun) if here else _Elsewhere(executor, fun, workers)
         self._backlog: deque[tuple[int, NDArray[np.float64]]] = deque()
-        self._running: dict[int, _Running] = {}
-        self._overdue: set[Future[Any]] = set()
+        self._running: dict[int, Running] = {}
+        self._abandoned: dict[Future[Any], NDArray[np.float64]] = {}  # of no use, but not done
         self._given_up = math.inf  # when, if no worker is free by then
-        self._finished: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
-        self._error: BaseException | None = None
 
     def submit(self, task: int, x: NDArray[np.float64]) -> None:
         """Give a point to the executor; what goes wrong with that is raised by `wait`."""
         self._backlog.append((task, x.copy()))
         self._fill()
-
-    def wait(self, timeout: float | None) -> list[tuple[int, Outcome]]:
-        """Return the tasks that are finished, as soon as there is one.
-
-        Raises
-        ------
-        ExecutorError
-            The executor broke, or all its workers are busy with tasks that ran out of time.
-        """
-        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
-        done: list[tuple[int, Outcome]] = []
-        while (self._running or self._backlog) and not done:
-            until = -math.inf if self._error else min(deadline, self._next_deadline())
-            for task, future in take(self._finished, until - time.monotonic()):
-                outcome = self._read(task, future)
-                if outcome is not None:
-                    done.append((task, outcome))
-            self._fill()
-            done.extend(self._out_of_time())
-            if self._error or time.monotonic() >= deadline:
-                break
-        if self._error and not done:  # what is finished is not lost
-            raise self._error
-        return done
 
     def cancel(self, task: int) -> bool:
         """Forget a task that the executor has not got yet.
@@ -185,25 +153,24 @@ class ExecutorPool:
         return False
 
     def close(self) -> None:
-        """Cancel what has not begun, where that can be done; shut down an executor of our own."""
+        """Cancel what has not begun, where that can be done."""
         if _cancels(self._executor):
             for running in self._running.values():
                 running.future.cancel()
         self._backlog.clear()
         self._running.clear()
-        self._overdue.clear()
-        if self._owned:
-            stop = getattr(self._fun, "stop", None)
-            if stop is not None:
-                stop()
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        self._abandoned.clear()
+
+    @property
+    def _expects(self) -> bool:
+        return bool(self._running or self._backlog)
 
     def _fill(self) -> None:
         """Give the executor as many tasks as it has free workers."""
         while (
             self._backlog
             and self._error is None
-            and len(self._running) + len(self._overdue) < self.workers
+            and len(self._running) + len(self._abandoned) < self.workers
         ):
             self._begin(*self._backlog.popleft())
 
@@ -214,68 +181,82 @@ class ExecutorPool:
             self._error = self._broken(error)
             return
         began = time.time()
-        self._running[task] = _Running(future, x, began, time.monotonic() + self._timeout)
+        self._running[task] = Running(future, x, began, time.monotonic() + self._timeout)
         self._given_up = math.inf
         future.add_done_callback(lambda future: self._finished.put((task, future)))
 
-    def _read(self, task: int, future: Future[Any]) -> Outcome | None:
-        """Return what became of a task, or None where nothing is known of it."""
+    def _read(self, report: tuple[int, Future[Any]]) -> Sequence[tuple[int, Outcome]]:
+        task, future = report
         running = self._running.get(task)
         if running is None or running.future is not future:
-            self._overdue.discard(future)
-            return None
+            self._abandoned.pop(future, None)
+            return ()
         del self._running[task]
         try:
             outcome = self._way.read(future.result())
-        except (NelderError, KeyboardInterrupt) as error:  # Ctrl-C in a worker
-            self._error = error
+        except (NelderError, KeyboardInterrupt):
+            raise
         except BaseException as error:
-            if _is_death(error):
-                message = one_line(f"the worker died ({error})")
-                return failed(Failure("died", message), running.began, this_host())
-            self._error = self._broken(error)
-        else:
-            if outcome is None:
-                self._begin(task, running.x)
-            return outcome
-        return None
+            if not _is_death(error):
+                raise self._broken(error) from error
+            message = one_line(f"the worker died ({error})")
+            outcome = failed(Failure("died", message), running.began, this_host())
+        if outcome is None:
+            self._begin(task, running.x)
+            return ()
+        return ((task, outcome),)
 
-    def _next_deadline(self) -> float:
-        """Return when something has to be done even if no task is finished."""
+    def _next_look(self) -> float:
         if self._timeout == math.inf:
             return math.inf
         deadlines = (running.deadline for running in self._running.values())
         return min(deadlines, default=self._given_up)
 
-    def _out_of_time(self) -> list[tuple[int, Outcome]]:
-        """Return the tasks that have run out of time as failed."""
+    def _look(self) -> Sequence[tuple[int, Outcome]]:
+        """Fill free workers; return the tasks that have run out of time as failed."""
+        self._fill()
         if self._timeout == math.inf:
-            return []
+            return ()
         now = time.monotonic()
         late = [task for task, running in self._running.items() if running.deadline <= now]
-        done: list[tuple[int, Outcome]] = []
-        for task in late:
-            running = self._running.pop(task)
-            self._overdue.add(running.future)
-            failure = Failure("timeout", f"no answer within {self._timeout:g} s")
-            done.append((task, failed(failure, running.began, this_host())))
-        if late:
-            self._given_up = now + self._timeout
-        elif self._backlog and not self._running and now >= self._given_up:
+        if not late and self._backlog and not self._running and now >= self._given_up:
             self._error = ExecutorError(
-                f"workers={self._executor!r}: all {self.workers} workers are still busy with tasks "
-                f"that ran out of timeout={self._timeout:g}; tasks of an executor cannot be "
-                "stopped, those of workers=<int> can"
+                f"{self._shown}: all {self.workers} workers are still busy with tasks that ran "
+                f"out of timeout={self._timeout:g}; {self._reason}"
             )
-        return done
+        failure = timed_out(self._timeout)
+        return [(task, failed(failure, self._abandon(task).began, this_host())) for task in late]
+
+    def _abandon(self, task: int) -> Running:
+        """Have no further use for a task."""
+        running = self._running.pop(task)
+        self._abandoned[running.future] = running.x
+        self._given_up = time.monotonic() + self._patience
+        return running
+
+    # What is said, and for how long waited, where all workers hang
+
+    @property
+    def _shown(self) -> str:
+        return f"workers={self._executor!r}"
+
+    @property
+    def _reason(self) -> str:
+        return "tasks of an executor cannot be stopped, those of workers=<int> can"
+
+    @property
+    def _patience(self) -> float:
+        return self._timeout
 
     def _broken(self, error: BaseException) -> ExecutorError:
-        broken = ExecutorError(f"workers={self._executor!r}: {one_line(repr(error))}")
+        broken = ExecutorError(f"{self._shown}: {shown(error)}")
         broken.__cause__ = error
         return broken
 
 
-class _Running(NamedTuple):
+class Running(NamedTuple):
+    """A task that the executor has got."""
+
     future: Future[Any]
     x: NDArray[np.float64]
     began: float

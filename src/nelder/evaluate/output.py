@@ -130,6 +130,8 @@ class Output:
         ------
         OutputError
             There is none, or no number.
+        OSError
+            There is a file, but no way to read it at present.
         """
         if self.file is None:
             text, source = stdout, "stdout"
@@ -171,7 +173,7 @@ def _text_of(directory: str | Path, name: str) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError as error:
         raise OutputError(f"the program wrote no file {name}") from error
-    except OSError as error:
+    except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise OutputError(f"cannot read {name}: {error.strerror}") from error
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from nelder.evaluate.executors import ExecutorPool, read_executor
 from nelder.evaluate.inline import InlinePool
 from nelder.evaluate.native import NativeObjective
 from nelder.evaluate.python import PythonObjective
+from nelder.evaluate.threads import ThreadPool
 from nelder.evaluation import Pool
 from nelder.options import check_whole, is_whole
 
@@ -44,7 +44,9 @@ def make_pool(fun: Objective, workers: Any, vectorized: bool, timeout: float | N
     ----------
     fun : callable
         ``fun(x)`` of x (dim,) -> real scalar, or of X (m, dim) -> (m,). One whose attribute
-        `runs_in_threads` is true works without the GIL, and may have a `stop()` for Ctrl-C.
+        `runs_in_threads` is true works without the GIL, and may have a ``stop(x=None)``: without a
+        point it ends all calls, as for Ctrl-C, with one it has those at that point end, as after
+        `timeout`, without waiting. It may be told so again.
     workers : int, Executor, tuple of Executor and int, or None
     vectorized : bool
         `workers` is the number of points per call then; None for no limit.
@@ -54,7 +56,8 @@ def make_pool(fun: Objective, workers: Any, vectorized: bool, timeout: float | N
     Raises
     ------
     InvalidArgumentError
-        These do not fit together, or `fun` cannot be sent to the workers.
+        These do not fit together, `fun` cannot be sent to the workers, or cannot be stopped in its
+        threads and there is a `timeout`.
     MissingExtraError
         Packages are not installed.
     """
@@ -67,8 +70,12 @@ def make_pool(fun: Objective, workers: Any, vectorized: bool, timeout: float | N
         return ExecutorPool(executor, fun, count, timeout)
     count = 1 if workers is None else check_whole("workers", workers, 1)
     if getattr(fun, "runs_in_threads", False):
-        threads = ThreadPoolExecutor(count, thread_name_prefix="nelder")
-        return ExecutorPool(threads, fun, count, timeout, owned=True)
+        if timeout is not None and getattr(fun, "stop", None) is None:
+            raise InvalidArgumentError(
+                f"timeout={timeout!r}: expected none with fun={fun!r}, which runs in threads and "
+                "cannot be stopped; a Python function that calls it would run in processes"
+            )
+        return ThreadPool(fun, count, timeout)
     try:
         from nelder.evaluate.processes import ProcessPool
 

@@ -8,18 +8,16 @@ waiting for ever. Here it takes only its own.
 from __future__ import annotations
 
 import functools
-import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from queue import SimpleQueue
 from typing import Any, cast
 
 import numpy as np
@@ -30,9 +28,10 @@ from numpy.typing import NDArray
 from pebble import CONSTS, ProcessExpired
 from pebble import ProcessPool as PebblePool
 
-from nelder.errors import ExecutorError, InvalidArgumentError, NelderError
-from nelder.evaluate.attempt import failed, failure_of, this_host
-from nelder.evaluate.finished import take
+from nelder.errors import ExecutorError, InvalidArgumentError
+from nelder.evaluate.attempt import failed, failure_of, this_host, timed_out
+from nelder.evaluate.finished import ReportingPool
+from nelder.evaluate.groups import Groups
 from nelder.evaluate.remote import (
     Parcel,
     Unusable,
@@ -64,7 +63,7 @@ THREADS = (
 )
 
 
-class ProcessPool:
+class ProcessPool(ReportingPool[tuple[int, Future[Any], int]]):
     """Processes that are started when they are needed and replaced when they die.
 
     They are fresh interpreters, which neither share threads nor import the caller's ``__main__``.
@@ -88,54 +87,21 @@ class ProcessPool:
     def __init__(
         self, fun: Callable[[NDArray[np.float64]], Any], workers: int, timeout: float | None
     ) -> None:
-        self.workers = workers
+        super().__init__(workers)
         self._fun = fun
         self._timeout = timeout
         parcel = pack_objective(fun)
         threads = max(1, int(cpu_count()) // workers)
-        self._start = functools.partial(_Worker, parcel, threads, timeout)
+        self._groups: Groups | None = None
+        self._make = functools.partial(_Worker, parcel, threads, timeout)
         self._idle: list[_Worker] = []
         self._busy: dict[int, _Running] = {}
-        self._finished: SimpleQueue[tuple[int, Future[Any], int]] = SimpleQueue()
         self._ending: list[threading.Thread] = []
         self._lost = 0  # tasks since the last that was taken
-        self._error: BaseException | None = None
 
     def submit(self, task: int, x: NDArray[np.float64]) -> None:
         """Send a point to a worker; what goes wrong with that is raised by `wait`."""
         self._begin(task, x.tobytes())
-
-    def wait(self, timeout: float | None) -> list[tuple[int, Outcome]]:
-        """Return the tasks that are finished, as soon as there is one.
-
-        Raises
-        ------
-        InvalidArgumentError
-            The workers cannot unpickle the objective.
-        ExecutorError
-            Processes cannot be started, or end as they start.
-        """
-        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
-        done: list[tuple[int, Outcome]] = []
-        while self._busy and not done:
-            until = -math.inf if self._error else deadline
-            for task, future, pid in take(self._finished, until - time.monotonic()):
-                running = self._busy.get(task)
-                if running is None or running.future is not future:
-                    continue  # cancelled
-                del self._busy[task]
-                try:
-                    outcome = self._read(task, running, pid)
-                except (NelderError, KeyboardInterrupt) as error:
-                    self._error = error
-                else:
-                    if outcome is not None:
-                        done.append((task, outcome))
-            if self._error or time.monotonic() >= deadline:
-                break
-        if self._error and not done:  # what is finished is not lost
-            raise self._error
-        return done
 
     def cancel(self, task: int) -> bool:
         """Kill the worker of a task, unless it has finished it."""
@@ -156,18 +122,23 @@ class ProcessPool:
         for thread in self._ending:
             thread.join(ENDING_SECONDS)
         self._ending.clear()
+        if self._groups is not None:
+            self._groups.close()
+            self._groups = None
 
     def _begin(self, task: int, x: bytes, new: bool = False) -> None:
         """Give a task to an idle worker, or to a `new` one."""
         began = time.time()
         while True:
             fresh = new or not self._idle
-            worker = self._start() if fresh else self._idle.pop()
+            worker = None
             try:
+                worker = self._start() if fresh else self._idle.pop()
                 future = worker.begin(x)
                 break
             except Exception as error:
-                self._end(worker)
+                if worker is not None:
+                    self._end(worker)
                 if fresh:
                     self._error = ExecutorError(
                         f"cannot start a worker process: {error.__cause__ or error}"
@@ -178,9 +149,22 @@ class ProcessPool:
         self._busy[task] = _Running(worker, future, x, began)
         future.add_done_callback(lambda future: self._finished.put((task, future, worker.pid)))
 
-    def _read(self, task: int, running: _Running, pid: int) -> Outcome | None:
-        """Return what became of a task, or None where another worker has to try."""
-        error = running.future.exception()
+    def _start(self) -> _Worker:
+        if POSIX and self._groups is None:
+            self._groups = Groups()
+        return self._make(self._groups)
+
+    @property
+    def _expects(self) -> bool:
+        return bool(self._busy)
+
+    def _read(self, report: tuple[int, Future[Any], int]) -> Sequence[tuple[int, Outcome]]:
+        task, future, pid = report
+        running = self._busy.get(task)
+        if running is None or running.future is not future:
+            return ()  # cancelled
+        del self._busy[task]
+        error = future.exception()
         if isinstance(error, BrokenProcessPool):  # its process ended before it took the task
             self._end(running.worker)
             self._lost += 1
@@ -190,28 +174,29 @@ class ProcessPool:
                     f"{_exit(running.worker.exitcode)}; unpickling fun={self._fun!r} may crash them"
                 ) from error
             self._begin(task, running.x, new=True)
-            return None
+            return ()
         self._lost = 0
         if error is None:
             self._idle.append(running.worker)
-            reply = running.future.result()
+            reply = future.result()
             if isinstance(reply, Unusable):
                 raise InvalidArgumentError(
                     f"fun={self._fun!r}: expected an objective that can be unpickled in another "
                     f"process; there it raised {reply.message}\n{reply.details}"
                 )
-            return unpack(reply)
+            return ((task, unpack(reply)),)
         self._end(running.worker)  # half an answer may be left in its pipe
         if isinstance(error, KeyboardInterrupt):
             raise error
-        return failed(self._failure(error), running.began, f"{this_host()}:{pid}")
+        outcome = failed(self._failure(error), running.began, f"{this_host()}:{pid}")
+        return ((task, outcome),)
 
     def _failure(self, error: BaseException) -> Failure:
         """Return why there is no reply."""
         if isinstance(error, ProcessExpired):
             return Failure("died", f"the worker died ({_exit(int(error.exitcode))})")
         if isinstance(error, TimeoutError):
-            return Failure("timeout", f"no answer within {self._timeout:g} s")
+            return timed_out(cast("float", self._timeout))
         return failure_of(error)
 
     def _end(self, worker: _Worker) -> None:
@@ -231,7 +216,10 @@ class _Running:
 class _Worker:
     """One process and what pebble needs to run it."""
 
-    def __init__(self, parcel: Parcel, threads: int, timeout: float | None) -> None:
+    def __init__(
+        self, parcel: Parcel, threads: int, timeout: float | None, groups: Groups | None
+    ) -> None:
+        self._groups = groups
         self._digest = parcel.digest
         self._timeout = timeout
         self._environment = _at_most(threads)
@@ -264,12 +252,26 @@ class _Worker:
         return thread
 
     def _new_process(self, **settings: Any) -> _Process:
-        self._process = _Process(**settings, env=self._environment)
+        self._process = _Process(self._groups, **settings, env=self._environment)
         return self._process
 
 
 class _Process(LokyProcess):
-    """A worker's process: of its own session, so that it is killed with all that it started."""
+    """A worker's process: of its own session, so that it is killed with all that it started.
+
+    Parameters
+    ----------
+    groups : Groups or None
+        Who is to know of it, where there are process groups.
+    """
+
+    def __init__(self, groups: Groups | None, **settings: Any) -> None:
+        super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType]
+        self._groups = groups
+        self._driver = os.getpid()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_groups": None}
 
     def start(self) -> None:
         """Start it, deaf to Ctrl-C from the first moment; in the driver.
@@ -285,6 +287,8 @@ class _Process(LokyProcess):
         except Exception as error:  # loky's may hide the one that led to it
             cause = error.__context__ if isinstance(error.__context__, OSError) else error
             raise OSError(repr(cause)) from error
+        if self._groups is not None:
+            self._groups.begun(cast("int", self.pid))
 
     def run(self) -> None:
         """Do a worker's work; in the worker."""
@@ -293,6 +297,7 @@ class _Process(LokyProcess):
         if POSIX:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             os.setsid()
+            _leave_without(self._driver)
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         super().run()
 
@@ -310,7 +315,21 @@ class _Process(LokyProcess):
     def exitcode(self) -> int | None:
         """As it is, but never 0: a worker that ends itself has not done its task."""
         code = super().exitcode
+        if code is not None:
+            self._is_gone()
         return EXITED if code == 0 else code
+
+    def is_alive(self) -> bool:
+        """Whether it is; in the driver."""
+        alive = super().is_alive()
+        if not alive:
+            self._is_gone()
+        return alive
+
+    def _is_gone(self) -> None:
+        if self._groups is not None and self.pid is not None:
+            self._groups.gone(self.pid)
+            self._groups = None
 
 
 @contextmanager
@@ -325,6 +344,16 @@ def _no_ctrl_c() -> Generator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leave_without(driver: int) -> None:
+    """End this process if the driver was killed before this was a process group to be ended."""
+    try:
+        os.kill(driver, 0)
+    except ProcessLookupError:
+        os._exit(1)
+    except PermissionError:  # it has given up the rights to be asked
+        pass
 
 
 def _end_with(parent: int) -> None:

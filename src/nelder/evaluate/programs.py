@@ -9,18 +9,16 @@ import selectors
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-import weakref
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from nelder.evaluate import guardian
-from nelder.evaluate.guardian import GRACE
+from nelder.evaluate.groups import Groups
+from nelder.evaluate.guardian import GRACE, MARK
 
 __all__ = ["ERRORS_KEPT", "OUTPUT_KEPT", "Finished", "Place", "Programs"]
 
@@ -58,8 +56,13 @@ class Programs:
     """Runs programs, from any number of threads at a time, and ends them.
 
     Every program leads a process group, and the group is ended with it: when it has finished, when
-    it takes too long, on `stop`, when the calling thread is interrupted, and when this process is
-    killed (by a small process that watches it).
+    it takes too long, on `stop` and `stop_at`, when the calling thread is interrupted, and when
+    this process is killed.
+
+    Raises
+    ------
+    OSError
+        There is no place for their folder, or no process can be started.
     """
 
     def __init__(self) -> None:
@@ -67,14 +70,7 @@ class Programs:
         self._places: set[Place] = set()
         self._number = itertools.count(1)
         self._folder = tempfile.mkdtemp(prefix="nelder-")
-        self._guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", guardian.__file__, self._folder],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C and a closed terminal are not for it
-        )
-        self._close = weakref.finalize(self, _close, self._guardian)
+        self._groups = Groups(self._folder)
 
     @contextlib.contextmanager
     def fresh_folder(self) -> Generator[Path]:
@@ -93,9 +89,9 @@ class Programs:
         Parameters
         ----------
         key : hashable
-            By which `stop` knows it: from now on, for a program may take long to start.
+            By which `stop_at` knows it: from now on, for a program may take long to start.
         """
-        place = Place(key, self._tell)
+        place = Place(key, self._groups)
         with self._changed:
             self._places.add(place)
         try:
@@ -105,29 +101,22 @@ class Programs:
                 self._places.discard(place)
                 self._changed.notify_all()
 
-    def stop(self, key: Hashable = None) -> None:
-        """End the programs that are running now, or those with `key`, and wait for their end."""
+    def stop(self) -> None:
+        """End the programs that are running now, and wait for their end."""
         with self._changed:
-            those = {place for place in self._places if key is None or place.key == key}
+            those = set(self._places)
             for place in those:
                 place.stopped = True
             self._changed.wait_for(
                 lambda: self._places.isdisjoint(those), 2 * GRACE + LONGEST_PAUSE
             )
 
-    def _tell(self, line: str) -> None:
-        """Tell the guardian; whoever has killed it wants to do without."""
-        assert self._guardian.stdin is not None
-        with contextlib.suppress(OSError):
-            os.write(self._guardian.stdin.fileno(), line.encode())
-
-
-def _close(guardian: subprocess.Popen[bytes]) -> None:
-    """End the guardian, which deletes the folder."""
-    assert guardian.stdin is not None
-    with contextlib.suppress(OSError):
-        guardian.stdin.close()
-    guardian.wait()
+    def stop_at(self, key: Hashable) -> None:
+        """Have the programs with `key` end that are running now."""
+        with self._changed:
+            for place in self._places:
+                if place.key == key:
+                    place.stopped = True
 
 
 class Place:
@@ -140,10 +129,10 @@ class Place:
         Whether the program is to be ended.
     """
 
-    def __init__(self, key: Hashable, tell: Callable[[str], None]) -> None:
+    def __init__(self, key: Hashable, groups: Groups) -> None:
         self.key = key
         self.stopped = False
-        self._tell = tell
+        self._groups = groups
 
     def run(
         self,
@@ -167,12 +156,17 @@ class Place:
         Raises
         ------
         OSError
-            It cannot be started.
+            It cannot be started, or not be listened to.
         """
         with selectors.DefaultSelector() as pipes:
-            program = _Program(arguments, folder, environment, pipes)
+            mark = self._groups.announce()  # before: this process may be killed right after
+            try:
+                program = _Program(arguments, folder, {**environment, MARK: mark}, pipes)
+            except Exception:  # after Ctrl-C nobody knows: it stays announced
+                self._groups.not_begun(mark)
+                raise
             number = program.process.pid
-            self._tell(f"+{number}\n")
+            self._groups.begun(number, mark)
             try:
                 ended = self._attend(program, timeout)
                 if ended is not None:
@@ -182,7 +176,7 @@ class Place:
                 raise
             finally:
                 program.kill()
-                self._tell(f"-{number}\n")  # until it is reaped, the number is nobody else's
+                self._groups.gone(number)
                 program.reap()
         return program.finished(ended)
 
@@ -227,8 +221,13 @@ class _Program:
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
-        pipes.register(self.process.stdout, selectors.EVENT_READ, self._stdout)
-        pipes.register(self.process.stderr, selectors.EVENT_READ, self._stderr)
+        try:
+            pipes.register(self.process.stdout, selectors.EVENT_READ, self._stdout)
+            pipes.register(self.process.stderr, selectors.EVENT_READ, self._stderr)
+        except BaseException:
+            self._signal(signal.SIGKILL)
+            self.reap()
+            raise
 
     @property
     def has_ended(self) -> bool:

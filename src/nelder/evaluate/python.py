@@ -46,10 +46,23 @@ class PythonObjective:
         """Whether `fun` says that it leaves the GIL to others while it works."""
         return bool(getattr(self.fun, "runs_in_threads", False))
 
-    def stop(self) -> None:
-        """End what runs in threads, where `fun` can."""
-        if self.runs_in_threads and hasattr(self.fun, "stop"):
-            self.fun.stop()  # type: ignore[attr-defined]
+    @property
+    def stop(self) -> Callable[..., None] | None:
+        """What ends all calls that run in threads, or those at a point x (n,); None: `fun` cannot.
+
+        See `evaluate.pool.make_pool`.
+        """
+        stop: Callable[..., None] | None = getattr(self.fun, "stop", None)
+        if stop is None or not self.runs_in_threads:
+            return None
+        restore = self.restore
+        if restore is None:
+            return stop
+
+        def stop_flat(x: NDArray[np.float64] | None = None) -> None:
+            stop(None if x is None else restore(x))
+
+        return stop_flat
 
     def run(self, stage: Stage, leg: Leg) -> None:
         """Fill `stage`; see `core.machine.Stage.run`."""

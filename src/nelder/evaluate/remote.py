@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.errors import InvalidArgumentError, missing_extra
-from nelder.evaluate.attempt import attempt, failure_of, one_line
+from nelder.errors import ExecutorError, InvalidArgumentError, missing_extra
+from nelder.evaluate.attempt import attempt, failure_of, shown, this_worker
 from nelder.evaluation import Failure, Outcome
 
 __all__ = [
+    "Broken",
     "Packed",
     "Parcel",
     "Reply",
@@ -72,7 +74,13 @@ class Unusable(NamedTuple):
     details: str
 
 
-Reply = Packed | Unknown | Unusable
+class Broken(NamedTuple):
+    """There is no way to evaluate anything there."""
+
+    message: str
+
+
+Reply = Packed | Unknown | Unusable | Broken
 
 
 # In the driver
@@ -94,20 +102,29 @@ def pack_objective(fun: Callable[..., Any]) -> Parcel:
     except Exception as error:
         raise InvalidArgumentError(
             f"fun={fun!r}: expected an objective that can be pickled, to be sent to other "
-            f"processes; pickling raised {one_line(repr(error))}"
+            f"processes; pickling raised {shown(error)}"
         ) from error
     return Parcel(hashlib.blake2b(pickled, digest_size=16).digest(), pickled)
 
 
-def unpack(packed: Packed) -> Outcome:
-    """Return an outcome as it was in the worker."""
+def unpack(packed: Packed | Broken) -> Outcome:
+    """Return an outcome as it was in the worker.
+
+    Raises
+    ------
+    ExecutorError
+        It says nothing of the point.
+    """
+    if isinstance(packed, Broken):
+        raise ExecutorError(packed.message)
     value, failed, began, seconds, worker = packed
     if failed is None:
         return Outcome(value, None, began, seconds, worker)
     kind, message, details, pickled = failed
     error = None if pickled is None else _unpickled_error(pickled)
     if error is not None:
-        error.add_note(f"In worker {worker}:\n{details}")  # its traceback stayed there
+        with suppress(Exception):  # one that is frozen
+            error.add_note(f"In worker {worker}:\n{details}")  # its traceback stayed there
     failure = Failure(kind, message, details, error)  # type: ignore[arg-type]
     return Outcome(value, failure, began, seconds, worker)
 
@@ -139,7 +156,10 @@ def evaluate(digest: bytes, x: bytes) -> Reply:
         return Unknown()
     if isinstance(fun, Unusable):
         return fun
-    return _pack(attempt(fun, np.frombuffer(x).copy()))
+    try:
+        return _pack(attempt(fun, np.frombuffer(x).copy()))
+    except ExecutorError as error:  # as text: its result may be of any size
+        return Broken(f"in worker {this_worker()}: {error}")
 
 
 def evaluate_parcel(digest: bytes, pickled: bytes | None, x: bytes, serial: int) -> Reply:
