@@ -17,6 +17,7 @@ import pytest
 
 from nelder.errors import JournalError, JournalLockedError
 from nelder.evaluation import Evaluation, Outcome
+from nelder.journal.lock import holder_of
 from nelder.journal.reading import load
 from nelder.journal.store import Journal
 
@@ -576,10 +577,10 @@ def test_a_forked_child_that_outlives_the_writer_does_not_hold_the_lock(path):
     code = """
 journal = Journal.open(path)
 if os.fork() == 0:
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\\n" % os.getpid())
     time.sleep(60)
     os._exit(0)
-print("parent", flush=True)
+os.write(1, b"parent\\n")
 time.sleep(60)
 """
     with running(code, path) as holder:
@@ -609,6 +610,34 @@ def test_a_lock_that_was_deleted_is_still_held(path):
         Path(f"{path}-writer").unlink()
         with pytest.raises(JournalLockedError, match=f"process {pid}"):
             Journal.open(path)
+
+
+def test_who_holds_it_is_seen_from_outside(path):
+    assert holder_of(str(path)) is None
+    with running(HOLD, path) as holder:
+        pid = int(holder.stdout.readline())
+        for _ in range(2):
+            seen = holder_of(str(path))
+            assert (seen.pid, seen.host) == (pid, socket.gethostname())
+            assert str(seen).startswith(f"process {pid} of ")
+        holder.kill()
+        holder.wait()
+    assert holder_of(str(path)) is None
+    assert resume(path) == [0.0]
+
+
+def test_who_looks_keeps_no_writer_out(path):
+    Journal.open(path).close()
+    code = """
+from nelder.journal.lock import holder_of
+print("looks", flush=True)
+while True:
+    holder_of(path)
+"""
+    with running(code, path) as one, running(code, path) as other:
+        assert [looker.stdout.readline() for looker in (one, other)] == ["looks\n"] * 2
+        for _ in range(50):
+            Journal.open(path).close()
 
 
 # Readers beside a writer

@@ -5,8 +5,11 @@ import io
 import json
 import math
 import os
+import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -25,13 +28,14 @@ from nelder.cli.display import PlainLines, Rate, duration, time_left  # noqa: E4
 from nelder.cli.given import merged, read_given, read_problem_file, split  # noqa: E402
 from nelder.cli.live import LiveDisplay  # noqa: E402
 from nelder.cli.problem import Options, Problem  # noqa: E402
-from nelder.cli.studies import Recorded  # noqa: E402
+from nelder.cli.studies import Recorded, record, run_of  # noqa: E402
 from nelder.cli.texts import (  # noqa: E402
     NamedParameter,
     read_file_pair,
     read_parameter,
     read_seconds,
 )
+from nelder.journal.lock import WriterLock  # noqa: E402
 
 BOWL = "a, b = float(sys.argv[1]), float(sys.argv[2]); print((a - 1) ** 2 + (b + 2) ** 2)"
 
@@ -496,6 +500,8 @@ def test_a_function_that_returns_nothing(nelder_command):
         (["run", "-p", "k=1", "nix.toml"], "cannot read nix.toml"),
         (["run", "-p", "k=1", "nix_nix:f"], "no module 'nix_nix'"),
         (["run", "-p", "k=1", "model_for_cli:f"], "no function 'f'"),
+        (["run", "-p", "k=1", "model_for_cli.py:bowl"], "expected model_for_cli:bowl"),
+        (["run", "-p", "k=1", "--study", "", "model_for_cli:bowl"], "--study = '': expected the"),
         (["run", "-p", "k=1", "model_for_cli:SHAPE"], "no function 'SHAPE'"),
         (["run", "-p", "k=1", "--jobs", "x", "--", "./bowl"], "--jobs"),
         (["run", "-p", "k=1", "--jobs", "0", "--", "./bowl", "{k}"], "--jobs = 0"),
@@ -572,6 +578,68 @@ def test_show_as_json(nelder_command):
     facts = json.loads(nelder_command("show", "bowl.db", "--json")[1])
     assert (facts["ended"], facts["status"]) == (True, "CONVERGED")
     assert facts["x"]["a"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_show_says_who_writes(nelder_command):
+    nelder_command(*FUNCTION, "--maxfev", "20")
+    assert json.loads(nelder_command("show", "bowl.db", "--json")[1])["writer"] is None
+    lock = WriterLock(os.path.realpath("bowl.db"))
+    for _ in range(2):  # looking does not take it away
+        _, out, _ = nelder_command("show", "bowl.db")
+        assert "  status       running\n" in out
+        assert f"  written by   this process, process {os.getpid()} of " in out
+        assert "go on with" not in out
+    writer = json.loads(nelder_command("show", "bowl.db", "--json")[1])["writer"]
+    assert (writer["pid"], writer["host"]) == (os.getpid(), socket.gethostname())
+    assert 0.0 <= time.time() - writer["since"] < 60.0
+    lock.release()
+    _, out, _ = nelder_command("show", "bowl.db")
+    assert "  status       not ended\n" in out
+    assert "written by" not in out
+    os.unlink("bowl.db-lock")
+    assert "written by" not in nelder_command("show", "bowl.db")[1]
+    assert not os.path.exists("bowl.db-lock")
+
+
+def test_show_says_who_writes_a_study_of_python(nelder_command):
+    nelder.minimize(lambda x: float(x @ x), [1.0, 2.0], maxfev=9, journal="python.db")
+    assert "the same call again" in nelder_command("show", "python.db")[1]
+    lock = WriterLock(os.path.realpath("python.db"))
+    _, out, _ = nelder_command("show", "python.db")
+    assert f"process {os.getpid()} of " in out
+    assert "the same call again" not in out
+    lock.release()
+
+
+def test_a_study_that_did_not_get_as_far_as_an_evaluation(nelder_command):
+    """Its run was recorded, and then killed."""
+    Path("s.db").touch()
+    for command in (["show"], ["resume"], ["export", "--csv", "-"]):
+        code, _, err = nelder_command(command[0], "s.db", *command[1:])
+        assert code == exits.JOURNAL
+        assert "not made by" not in err
+    nelder_command(*FUNCTION, "--study", "whole.db")
+    record("s.db", run_of(nelder.load("whole.db")))
+    code, out, _ = nelder_command("show", "s.db")
+    assert code == exits.DONE
+    assert "nothing evaluated yet" in out
+    assert "go on with   nelder resume s.db" in out
+    assert nelder_command("export", "s.db", "--csv", "-")[0] == exits.DONE
+    assert nelder_command("resume", "s.db")[0] == exits.DONE
+    whole, resumed = (nelder.load(name)["main"].evaluations for name in ("whole.db", "s.db"))
+    assert whole.X.tobytes() == resumed.X.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("program", "title"),
+    [
+        (("./simulate", "--k", "{k}", "{c:.3e}"), "./simulate --k {k} {c:.3e}"),
+        (("sh", "-c", "cat {f} >&2; echo 1"), "sh -c 'cat {f} >&2; echo 1'"),
+        (("echo", "", "a b", "a'b", "$HOME"), """echo '' 'a b' 'a'"'"'b' '$HOME'"""),
+    ],
+)
+def test_the_title_is_what_a_shell_would_be_given(program, title):
+    assert Problem({}, program).title == title
 
 
 def test_show_failures(nelder_command):

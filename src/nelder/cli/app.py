@@ -187,12 +187,15 @@ def resume(file: str, /, *, means: Means = _MEANS, json: bool = False) -> int:
     json
         Write JSON lines instead of text.
     """
-    recorded = run_of(load(file))
+    journal = load(file)
+    recorded = run_of(journal)
     if recorded is None:
-        raise JournalError(
-            f"{file} was not made by  nelder run: repeat the call of Python that made it, and it "
-            "goes on"
+        why, call = (
+            ("was not made by  nelder run", "the call of Python that made it, and it goes on")
+            if journal.studies
+            else ("is empty", "what was to make it, with it as the study")
         )
+        raise JournalError(f"{file} {why}: repeat {call}")
     given = read_given(_given(means), os.getcwd(), lambda key: f"--{key}")
     changes = {key.replace("-", "_"): value for key, value in given.items()}
     options: Options = dataclasses.replace(recorded.options, **changes)

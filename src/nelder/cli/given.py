@@ -164,6 +164,12 @@ def _text(value: object, shown: str, folder: str) -> str:
     raise InvalidArgumentError(f"{shown} = {value!r}: expected a string")
 
 
+def _file(value: object, shown: str, folder: str) -> str:
+    if name := _text(value, shown, folder):
+        return name
+    raise InvalidArgumentError(f"{shown} = '': expected the name of a file")
+
+
 def _function(value: object, shown: str, folder: str) -> str:
     text = _text(value, shown, folder)
     if not all(part for part in text.partition(":")):
@@ -286,7 +292,7 @@ _READERS: dict[str, Callable[[Any, str, str], Any]] = {
     "k": _whole(1),
     "xatol": _tolerance,
     "fatol": _tolerance,
-    "study": _text,
+    "study": _file,
     "jobs": _whole(1),
     "timeout": _seconds,
     "retries": _whole(0),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -76,7 +78,7 @@ class Problem:
     @property
     def title(self) -> str:
         """The objective in a line."""
-        return self.function or " ".join(self.program)
+        return self.function or " ".join(map(_word, self.program))
 
     @property
     def start(self) -> dict[str, float]:
@@ -151,6 +153,12 @@ class Options:
     target: float | None = None
 
 
+def _word(argument: str) -> str:
+    """Return an argument as it is read in a line, with its placeholders."""
+    plain = argument and not re.search(r"""[\s"'\\;&|<>$`]""", argument)
+    return argument if plain else shlex.quote(argument)
+
+
 def _function(name: str, folder: str) -> Callable[..., float]:
     """Import ``module:function``, also from `folder`."""
     module, _, path = name.partition(":")
@@ -163,8 +171,10 @@ def _function(name: str, folder: str) -> Callable[..., float]:
             raise InvalidArgumentError(
                 f"objective {name}: importing it raised {error!r}"
             ) from error
+        hint = f": expected {module[:-3]}:{path}" if module.endswith(".py") else ""
         raise InvalidArgumentError(
             f"objective {name}: there is no module {module!r} in {folder} or among the installed"
+            f"{hint}"
         ) from error
     except (Exception, SystemExit) as error:
         raise InvalidArgumentError(f"objective {name}: importing it raised {error!r}") from error

@@ -17,6 +17,7 @@ from nelder.cli.endings import number
 from nelder.cli.replay import Standing, standing
 from nelder.cli.studies import Recorded, run_of, study_of
 from nelder.errors import InvalidArgumentError
+from nelder.journal.lock import Holder, holder_of
 from nelder.journal.reading import load
 from nelder.journal.study import Study
 
@@ -42,38 +43,43 @@ def show(path: str, failures: bool, as_json: bool) -> None:
         It cannot be read.
     """
     journal = load(path)
-    run, study = run_of(journal), study_of(journal)
+    run, study, writer = run_of(journal), study_of(journal), holder_of(journal.path)
     if as_json:
-        print(json.dumps(_object(path, run, study), allow_nan=False))
+        print(json.dumps(_object(path, run, study, writer), allow_nan=False))
         return
     title = run.problem.title if run else "made in Python, with nelder.minimize"
     print(f"study {path}: {title}")
-    lines = [*_table(_facts(path, run, study)), *_failures(study)]
+    lines = [*_table(_facts(path, run, study, writer)), *_failures(study)]
     print("\n".join(lines))
     if failures:
         print("\n".join(_failures_in_full(study)))
 
 
-def _status(path: str, run: Recorded | None, now: Standing | None) -> tuple[str, str]:
+def _status(
+    path: str, run: Recorded | None, now: Standing | None, writer: Holder | None
+) -> tuple[str, str]:
     """Return how far the search has come, and what goes on."""
     if run is None:
-        return "", "the same call again goes on where it stands"
-    if now is None:
-        return "nothing evaluated yet", _resume(path)
-    if now.ended:
+        return ("running", "") if writer else ("", "the same call again goes on where it stands")
+    if now and now.ended:
         return f"{now.result.status.kind}: {now.result.message}", ""
-    return "not ended", _resume(path)
+    if writer:
+        return "running", ""
+    return "not ended" if now else "nothing evaluated yet", _resume(path)
 
 
 def _resume(path: str) -> str:
     return f"nelder resume {shlex.quote(path)}"
 
 
-def _facts(path: str, run: Recorded | None, study: Study) -> list[tuple[str, str]]:
+def _facts(
+    path: str, run: Recorded | None, study: Study, writer: Holder | None
+) -> list[tuple[str, str]]:
     rows = study.evaluations
     now = standing(run, study) if run and len(rows) else None
-    status, further = _status(path, run, now)
+    status, further = _status(path, run, now, writer)
     facts = [("status", status)] if status else []
+    facts += [("written by", f"{writer}")] if writer else []
     if study.best is not None:
         facts.append(("best value", repr(study.best.value)))
         point = dict(zip(study.names, study.best.x.tolist(), strict=True))
@@ -134,7 +140,7 @@ def _failures_in_full(study: Study) -> list[str]:
     return lines or ["no evaluation failed"]
 
 
-def _object(path: str, run: Recorded | None, study: Study) -> dict[str, Any]:
+def _object(path: str, run: Recorded | None, study: Study, writer: Holder | None) -> dict[str, Any]:
     rows = study.evaluations
     facts: dict[str, Any] = {
         "study": path,
@@ -142,6 +148,7 @@ def _object(path: str, run: Recorded | None, study: Study) -> dict[str, Any]:
         "version": study.version,
         "evaluations": len(rows),
         "failed": len(study.failures),
+        "writer": writer and writer._asdict(),
         "x": None,
         "fun": None,
     }

@@ -99,7 +99,7 @@ def run_of(journal: LoadedJournal) -> Recorded | None:
 
 
 def study_of(journal: LoadedJournal) -> Study:
-    """Return the study with the evaluations.
+    """Return the study with the evaluations; that of the run where it has not got so far.
 
     Raises
     ------
@@ -107,8 +107,8 @@ def study_of(journal: LoadedJournal) -> Study:
         There is none, or it is not clear which.
     """
     studies = [study for study in journal.studies if study.name != RUN]
-    if len(studies) == 1:
-        return studies[0]
+    if len(studies or journal.studies) == 1:
+        return (studies or journal.studies)[0]
     names = ", ".join(study.name for study in studies) or "none yet"
     raise JournalError(f"{journal.path}: expected one study, there are: {names}")
 

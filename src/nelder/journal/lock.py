@@ -11,7 +11,8 @@ import sys
 import time
 import weakref
 from datetime import datetime
-from typing import NoReturn
+from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 from nelder.errors import JournalError, JournalLockedError
 from nelder.journal.causes import journal_error, primary_code
@@ -19,12 +20,70 @@ from nelder.journal.causes import journal_error, primary_code
 if sys.platform != "win32":  # where locks belong to the opened file anyway
     import fcntl
 
-__all__ = ["WriterLock"]
+__all__ = ["Holder", "WriterLock", "holder_of"]
 
 
 _HOLDER = "SELECT pid, host, user, since FROM holder"
 _PATIENCE = 1000  # ms
+_LOOKING = 0.1  # s; for so long at most somebody may look who holds it
 _NAMING = 0.05  # s; a holder that has only just come may need so long to write its name
+
+
+class Holder(NamedTuple):
+    """Who writes to a journal; None where that is not known.
+
+    Attributes
+    ----------
+    pid : int or None
+    host, user : str or None
+    since : float or None
+        Unix time, seconds.
+    """
+
+    pid: int | None = None
+    host: str | None = None
+    user: str | None = None
+    since: float | None = None
+
+    def __str__(self) -> str:
+        if self.since is None:
+            return "another process"
+        here = (self.pid, self.host) == (os.getpid(), socket.gethostname())
+        when = datetime.fromtimestamp(self.since).astimezone().isoformat(" ", "seconds")
+        process = f"process {self.pid} of {self.user} on {self.host}, since {when}"
+        return f"{'this process, ' * here}{process}"
+
+
+def holder_of(path: str) -> Holder | None:
+    """Return who writes to the journal at `path` now; None where nobody does.
+
+    Whether the lock is free is seen by taking it for a moment, for which writers wait. So it cannot
+    be seen by those who may not write the lock's file; None for them too.
+    """
+    file = f"{Path(path).absolute().as_uri()}-lock?mode=rw"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(file, uri=True, timeout=0, isolation_level=None)
+        ) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                if primary_code(error) == sqlite3.SQLITE_BUSY:
+                    return _named(connection)
+    except sqlite3.Error:  # there is no such file
+        pass
+    return None
+
+
+def _named(connection: sqlite3.Connection) -> Holder:
+    """Return who has written the name in the lock's file, which somebody holds."""
+    time.sleep(_NAMING)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+        row = connection.execute(_HOLDER).fetchone()
+    except sqlite3.Error:
+        row = None
+    return Holder(*(row or ()))
 
 
 class _Held:
@@ -113,7 +172,9 @@ class WriterLock:
         self._held: _Held | None = None
         lock = f"; its lock is {path}-lock"
         try:
-            self._connection = sqlite3.connect(f"{path}-lock", timeout=0, isolation_level=None)
+            self._connection = sqlite3.connect(
+                f"{path}-lock", timeout=_LOOKING, isolation_level=None
+            )
         except sqlite3.Error as error:
             raise journal_error(path, "cannot lock", error, lock) from error
         try:
@@ -131,9 +192,8 @@ class WriterLock:
 
     def _refuse(self, error: Exception) -> NoReturn:
         try:
-            raise JournalLockedError(
-                f"{self._path} is being written by {self._holder()}"
-            ) from error
+            holder = _named(self._connection)
+            raise JournalLockedError(f"{self._path} is being written by {holder}") from error
         finally:
             self.release()
 
@@ -157,20 +217,6 @@ class WriterLock:
             execute("REPLACE INTO holder VALUES (1, ?, ?, ?, ?)", holder)
             execute("COMMIT")  # free for a moment; the last to write its name here will hold it
             execute("BEGIN IMMEDIATE")
-
-    def _holder(self) -> str:
-        time.sleep(_NAMING)
-        try:
-            self._connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
-            row = self._connection.execute(_HOLDER).fetchone()
-        except sqlite3.Error:
-            row = None
-        if row is None:
-            return "another process"
-        pid, host, user, since = row
-        here = (pid, host) == (os.getpid(), socket.gethostname())
-        when = datetime.fromtimestamp(since).astimezone().isoformat(" ", "seconds")
-        return f"{'this process, ' * here}process {pid} of {user} on {host}, since {when}"
 
     def release(self) -> None:
         """Let others write; may be called twice."""
