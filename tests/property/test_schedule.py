@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
 import random
+import time
+import weakref
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,10 +18,11 @@ from hypothesis import strategies as st
 
 import nelder
 from nelder.drive.known import Known
-from nelder.drive.loop import Observers
-from nelder.drive.schedule import Policy, drive_on
+from nelder.drive.loop import Observers, Watch
+from nelder.drive.schedule import SPARED, Policy, Run, drive_on, schedule
 from nelder.evaluation import Failure, Outcome, Recorded
 from nelder.options import Budget
+from nelder.search.ahead import plan
 
 HOW = settings(max_examples=60, deadline=None)
 OBSERVERS = Observers(restore=lambda x: x, history=True)
@@ -219,19 +225,55 @@ def test_stop_ends_at_the_first_failure():
     assert result.nfev == 1
 
 
-def test_useless_long_evaluations_are_ended(monkeypatch):
+class Long(Workers):
+    """Workers at evaluations of an hour, which may be ended; they take some time to start."""
+
+    def __init__(self, workers, start, seed=3):
+        super().__init__(rough, workers, seed, seconds=3600.0)
+        self.start = start
+        self.ended = []
+
+    def _outcome(self, x):
+        return dataclasses.replace(super()._outcome(x), began=time.time() + self.start)
+
+    def cancel(self, task):
+        self.ended.append(self.running.pop(task))
+        return True
+
+
+@pytest.mark.parametrize(("start", "worth"), [(0.0, True), (600.0, True), (1200.0, False)])
+def test_useless_evaluations_are_ended_where_they_are_long_beside_a_start(
+    monkeypatch, start, worth
+):
     monkeypatch.setattr("nelder.drive.schedule.MOMENT", 0.0)
-    ended = []
+    pool = Long(6, start)
+    result = drive_on(pool, search(3), budget(3), Policy("worst"), OBSERVERS)
+    same(result, alone(3))
+    under_way_at_the_end = len(pool.asked) - result.nfev - result.nahead
+    assert (len(pool.ended) > 6) == worth
+    assert worth or len(pool.ended) == under_way_at_the_end <= 6
 
-    class Long(Workers):
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_may_be_needed_a_little_later_is_spared(monkeypatch, seed):
+    monkeypatch.setattr("nelder.drive.schedule.MOMENT", 0.0)
+    searched, workers, made = search(4), 8, []
+
+    class Noted(Known):
+        def __init__(self, *given):
+            super().__init__(*given)
+            made.append(self)
+
+    class Sparing(Long):
         def cancel(self, task):
-            ended.append(task)
-            del self.running[task]
-            return True
+            likely = plan(searched, made[0].of(0), SPARED * workers, 400 - searched.nfev)
+            assert self.running[task].tobytes() not in likely
+            return super().cancel(task)
 
-    pool = Long(rough, 6, 3, seconds=3600.0)
-    same(drive_on(pool, search(3), budget(3), Policy("worst"), OBSERVERS), alone(3))
-    assert ended
+    monkeypatch.setattr("nelder.drive.schedule.Known", Noted)
+    pool = Sparing(workers, 0.0, seed)
+    same(drive_on(pool, searched, budget(4), Policy("worst"), OBSERVERS), alone(4))
+    assert len(pool.ended) > workers
 
 
 def test_what_very_many_workers_bring_at_once_is_kept(monkeypatch):
@@ -256,3 +298,208 @@ def test_guesses_that_came_to_nothing_are_forgotten(monkeypatch):
     monkeypatch.setattr(Known, "put", put)
     same(drive_on(pool, search(3), budget(3), Policy("worst"), OBSERVERS), alone(3))
     assert max(known) <= 1 + 10 * 4 + 3 * 8
+
+
+# Many searches, gone on with
+
+
+def several(pool, log, starts, maxfev):
+    """Run searches from `starts` on one pool; return the results in their order."""
+    n = len(starts[0])
+    method, limits = nelder.NelderMead(), budget(n, maxfev)
+    searches = [method.start(x0, None) for x0 in starts]
+    runs = [
+        Run(i, one, limits, Watch.begin(one, limits, OBSERVERS)) for i, one in enumerate(searches)
+    ]
+    ended = list(schedule(pool, iter(runs), Policy("raise"), log))
+    assert sorted(run.index for run in ended) == list(range(len(runs)))
+    return [run.watch.result(run.search, run.status) for run in runs]
+
+
+@HOW
+@given(
+    st.integers(1, 3), st.integers(2, 5), st.integers(1, 8), st.integers(0, 9999),
+    st.integers(0, 900),
+)  # fmt: skip
+def test_nothing_that_is_recorded_of_many_searches_is_asked_for_again(n, many, workers, seed, room):
+    starts = np.random.default_rng(seed).uniform(-2.0, 2.0, (many, n))
+    log = Memory(room=room)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nelder.drive.schedule.LEAST_ROOM", 1)
+        patch.setattr("nelder.drive.schedule.ROOM", 2)
+        with contextlib.suppress(OSError):
+            several(Workers(rough, workers, seed), log, starts, 150)
+        log.room = math.inf
+        recorded = {row.x for row in log.rows}
+        pool = Workers(rough, 1, seed)
+        results = several(pool, log, starts, 150)
+    for result, x0 in zip(results, starts, strict=True):
+        same(result, nelder.minimize(rough, x0, maxfev=150, history=True))
+    visits = Counter(x.tobytes() for result in results for x in result.history.points)
+    assert not {x for x in recorded & {*pool.asked} if visits[x] < 2}
+    pool = Workers(rough, workers, seed)
+    for again, result in zip(several(pool, log, starts, 150), results, strict=True):
+        same(again, result)
+    assert not pool.asked
+
+
+# What is finished when a search ends is recorded
+
+
+class AtOnce(ThreadPoolExecutor):
+    """Threads that have always just finished what they were given."""
+
+    def submit(self, function, *args):
+        future = Future()
+        future.set_result(function(*args))
+        return future
+
+
+class Ahead(Workers):
+    """Workers that are quicker than the driver: all is finished when one is waited for."""
+
+    def __init__(self, workers, fails=math.inf):
+        super().__init__(rough, workers, 0)
+        self.fails_from = fails
+
+    def wait(self, timeout):
+        if len(self.asked) > self.fails_from and timeout != 0.0:
+            raise nelder.ExecutorError("it broke")
+        task = next(iter(self.running))
+        return [(task, self._outcome(self.running.pop(task)))]
+
+    def cancel(self, task):
+        return False
+
+
+class Stop(Exception):
+    """Something goes wrong."""
+
+
+@pytest.mark.parametrize("how", [StopIteration, KeyboardInterrupt, Stop, "broken", "maxfev"])
+def test_what_is_finished_when_a_search_ends_is_recorded(monkeypatch, how):
+    monkeypatch.setattr("nelder.drive.schedule.MOMENT", 0.0)
+    finished_before = []
+
+    def callback(intermediate_result):
+        if isinstance(how, type) and intermediate_result.nit == 3:
+            finished_before.append(len(pool.running))
+            raise how
+
+    pool, log = Ahead(8, fails=30 if how == "broken" else math.inf), Memory()
+    observers = dataclasses.replace(OBSERVERS, callback=callback)
+    try:
+        result = drive_on(pool, search(5), budget(5, 20), Policy("raise"), observers, log)
+    except (KeyboardInterrupt, Stop, nelder.ExecutorError) as error:
+        result = error.result
+    assert not pool.running
+    assert [row.x for row in log.rows] == pool.asked
+    assert result.nfev + result.nahead == len(pool.asked)
+    assert finished_before in ([], [7])
+
+
+def test_a_failure_that_is_raised_leaves_nothing_unrecorded():
+    class Failing(Ahead):
+        def _outcome(self, x):
+            self.fails = float(x.tobytes() == self.asked[3])
+            return super()._outcome(x)
+
+    pool, log = Failing(8), Memory()
+    with pytest.raises(nelder.EvaluationError):
+        drive_on(pool, search(5), budget(5), Policy("raise"), OBSERVERS, log)
+    assert [row.x for row in log.rows] == pool.asked
+    assert len(log.rows) == 6, "the first simplex, of which the fourth failed"
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_ctrl_c_in_the_calling_thread_is_the_end_of_evaluations(tmp_path, vectorized):
+    calls = []
+
+    def objective(x):
+        calls.append(x.copy())
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return np.sum(x**2, axis=-1)
+
+    with pytest.raises(KeyboardInterrupt):
+        nelder.minimize(objective, [1.0, 2.0], journal=tmp_path / "fit.db", vectorized=vectorized)
+    assert len(calls) == 3
+
+
+def test_what_could_not_be_recorded_at_the_end_is_told_too(monkeypatch):
+    monkeypatch.setattr("nelder.drive.schedule.MOMENT", 0.0)
+
+    class Full(Memory):
+        def append(self, evaluations):
+            if len(self.rows) >= self.room:
+                raise OSError(f"no room for {len(evaluations)}")
+            super().append(evaluations)
+
+    class Others(Workers):
+        def wait(self, timeout):  # one; two at the end
+            tasks = list(self.running)[: 2 if timeout == 0.0 else 1]
+            return [(task, self._outcome(self.running.pop(task))) for task in tasks]
+
+        def cancel(self, task):
+            return False
+
+    pool = Others(rough, 4, 0)
+    with pytest.raises(OSError, match="no room for 1") as caught:
+        drive_on(pool, search(3), budget(3), Policy("raise"), OBSERVERS, Full(room=5))
+    assert caught.value.__notes__ == ["and then: no room for 2"]
+
+
+# The memory of failures
+
+
+class Large:
+    """Something of the objective's own."""
+
+
+def test_what_guesses_that_raised_had_in_hand_is_freed():
+    large, most, raised = weakref.WeakSet(), [], []
+
+    def objective(x):
+        own = Large()
+        large.add(own)
+        if x.tobytes()[0] % 3 == 0:
+            raised.append(x)
+            try:
+                raise Stop
+            except Stop as error:
+                raise ValueError("no value here") from error
+        return rough(x)
+
+    def callback(intermediate_result):
+        most.append(len(large))
+
+    with AtOnce(8) as executor:
+        result = nelder.minimize(
+            objective, np.linspace(-2.0, 2.0, 5), workers=executor, on_failure="worst",
+            callback=callback, maxfev=400,
+        )  # fmt: skip
+    assert len(raised) - result.nfailed > 20, "guesses have failed"
+    assert max(most) <= 8, "what has finished, but has not come in"
+
+
+def test_a_failure_that_is_raised_keeps_what_it_had_in_hand():
+    def objective(x):
+        own = Large()
+        raise ValueError(f"{own} is of no use")
+
+    with AtOnce(4) as executor, pytest.raises(nelder.EvaluationError) as caught:
+        nelder.minimize(objective, [1.0, 2.0], workers=executor)
+    trace = caught.value.__cause__.__traceback__
+    while trace.tb_next:
+        trace = trace.tb_next
+    assert isinstance(trace.tb_frame.f_locals["own"], Large)
+
+
+def test_an_error_that_is_its_own_cause_is_no_trap():
+    def objective(x):
+        one, two = ValueError("one"), ValueError("two")
+        one.__cause__, two.__cause__ = two, one
+        raise one
+
+    result = nelder.minimize(objective, [1.0, 2.0], on_failure="worst", retries=1, maxfev=5)
+    assert result.nfailed == 5

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from time import time as unix_time
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from nelder.drive.known import Known
 from nelder.drive.loop import Observers, Watch, ended, failed, watched
 from nelder.drive.progress import SECONDS
-from nelder.errors import EvaluationError, ReturnValueError
+from nelder.errors import EvaluationError, NelderError, ReturnValueError
 from nelder.evaluation import Evaluation, Failure, Outcome, Pool, Recorded
 from nelder.options import Budget, OnFailure
 from nelder.result import Result, Status
@@ -31,10 +33,12 @@ __all__ = ["Log", "Policy", "Run", "drive_on", "schedule"]
 
 Array = NDArray[np.float64]
 
-WORTH_ENDING = 1.0  # seconds: an evaluation of this length is ended once it is of no use
+LONG = 1.0  # seconds: an evaluation of this length may be ended once it is of no use,
+STARTS = 4.0  # and of so many times what a worker takes to start, since ending costs one start
+SPARED = 2  # times as many points are looked at before one is said to be of no use
 MOMENT = 0.03  # of the typical time: evaluations begun together end within it,
 LONGEST_MOMENT = 0.1  # or within so many seconds
-LEAST_ROOM = 1000  # values of a search that wait to be used, at most,
+LEAST_ROOM = 1000  # values of this call that wait to be used by a search, at most,
 ROOM = 10  # and for each worker: what all have brought at once must not drive out itself
 MEMORY = 0.2  # weight of the last evaluation in the typical time of one
 
@@ -94,8 +98,6 @@ class Run:
     status : Status
     needed : dict
         What it waits for, by the bytes of the points.
-    fresh : dict
-        Points of this call whose values wait to be used.
     tries : dict
         Failed attempts of this call, by point.
     """
@@ -106,7 +108,6 @@ class Run:
     watch: Watch
     status: Status = Status.RUNNING
     needed: dict[bytes, Planned] = field(default_factory=dict[bytes, Planned])
-    fresh: dict[bytes, None] = field(default_factory=dict[bytes, None])
     tries: dict[bytes, int] = field(default_factory=dict[bytes, int])
 
 
@@ -116,6 +117,7 @@ class _Task:
     x: Array
     key: bytes
     attempt: int
+    sent: float  # Unix time
 
 
 def drive_on(
@@ -174,8 +176,8 @@ class _Scheduler:
         self._policy = policy
         self._log = log
         self._deadline = deadline
-        self._room = LEAST_ROOM + ROOM * pool.workers
-        self._known = Known(log.recorded(), policy.on_failure == "worst", self._room)
+        room = LEAST_ROOM + ROOM * pool.workers
+        self._known = Known(log.recorded(), policy.on_failure == "worst", room)
         self._active: list[Run] = []
         self._flight: dict[int, _Task] = {}
         self._sent: set[tuple[int, bytes]] = set()  # what is in flight, by search and point
@@ -183,10 +185,22 @@ class _Scheduler:
         self._begun = False  # whether any value has been used: there is one at least
         self._all_begun = False
         self._typical = 0.0  # seconds of an evaluation
+        self._start = 0.0  # seconds from sending a point until its evaluation began, the most
         self._ahead_at = -math.inf  # when to look ahead again
 
     def all(self) -> Iterator[Run]:
-        """Yield the runs as they end."""
+        """Yield the runs as they end; however that ends, what is finished is recorded."""
+        try:
+            yield from self._all()
+        except BaseException as error:
+            try:
+                self._keep_finished()
+            except Exception as another:
+                error.add_note(f"and then: {another}")
+            raise
+        self._keep_finished()
+
+    def _all(self) -> Iterator[Run]:
         while True:
             yield from self._send_needed()
             yield from self._begin()
@@ -248,7 +262,7 @@ class _Scheduler:
             tried = self._known.attempts(run.index, key) + run.tries.get(key, 0)
             task = next(self._number)
             self._pool.submit(task, planned.x)
-            self._flight[task] = _Task(run, planned.x, key, tried + 1)
+            self._flight[task] = _Task(run, planned.x, key, tried + 1, unix_time())
             self._sent.add(place)
 
     def _look_ahead(self) -> float | None:
@@ -263,11 +277,13 @@ class _Scheduler:
             return pause
         if now < self._ahead_at:
             return min(self._ahead_at - now, pause or math.inf)
-        if self._free <= 0 and self._typical < WORTH_ENDING:
+        ending = self._worth_ending and self._guessing
+        if self._free <= 0 and not ending:
             return pause
         plans = [(run, self._plan(run, self._pool.workers)) for run in self._active]
-        self._end_useless(plans)
         guesses = [(run, key, points[key]) for run, points in plans for key in points]
+        if ending:
+            self._end_useless({(run.index, key) for run, key, _ in guesses})
         for run, key, planned in sorted(guesses, key=lambda guess: -guess[2].share):
             self._send(run, {key: planned})
         return pause
@@ -276,25 +292,41 @@ class _Scheduler:
         left = run.budget.maxfev - run.search.nfev
         return plan(run.search, self._known.of(run.index), points, left, least)
 
-    def _end_useless(self, plans: list[tuple[Run, dict[bytes, Planned]]]) -> None:
-        """End long evaluations that nobody plans with any more, where others wait for workers."""
-        if self._typical < WORTH_ENDING:
-            return
-        planned = {(run.index, key) for run, points in plans for key in points}
+    @property
+    def _worth_ending(self) -> bool:
+        return self._typical >= max(LONG, STARTS * self._start)
+
+    @property
+    def _guessing(self) -> bool:
+        """Whether any evaluation under way is not needed now."""
+        return any(task.key not in task.run.needed for task in self._flight.values())
+
+    def _end_useless(self, planned: set[tuple[int, bytes]]) -> None:
+        """End evaluations that nobody has a use for any more, where others wait for workers."""
         lacking = len(planned - self._sent) - self._free
-        for number, task in list(self._flight.items()):
-            place = (task.run.index, task.key)
-            if lacking > 0 and place not in planned and self._pool.cancel(number):
+        if lacking <= 0:
+            return
+        workers = self._pool.workers
+        spared = {(r.index, key) for r in self._active for key in self._plan(r, SPARED * workers)}
+        self._cancel(
+            (n for n, task in self._flight.items() if (task.run.index, task.key) not in spared),
+            lacking,
+        )
+
+    def _cancel(self, numbers: Iterable[int], most: float = math.inf) -> None:
+        """End evaluations, where that can be done; at most so many."""
+        for number in list(numbers):
+            if most > 0 and self._pool.cancel(number):
                 self._forget(number)
-                lacking -= 1
+                most -= 1
 
     # Receiving
 
     def _receive(self, finished: list[tuple[int, Outcome]]) -> list[Run]:
         """Record what has come in; return the runs that have got a value or a final failure."""
+        tasks = [self._forget(number) for number, _ in finished]
         records: list[Evaluation] = []
-        for number, outcome in finished:
-            task = self._flight[number]
+        for task, (_, outcome) in zip(tasks, finished, strict=True):
             tries = task.run.tries.get(task.key, 0) + 1
             final = (
                 outcome.failure is None
@@ -304,23 +336,38 @@ class _Scheduler:
             records.append(Evaluation(task.run.index, task.x, outcome, task.attempt, final))
             difference = outcome.seconds - self._typical
             self._typical += MEMORY * difference if self._typical else difference
+            self._start = max(self._start, outcome.began - task.sent)
         if records:
             self._log.append(records)
         touched: dict[int, Run] = {}
-        for (number, outcome), record in zip(finished, records, strict=True):
-            task = self._forget(number)
+        for task, (_, outcome), record in zip(tasks, finished, records, strict=True):
             run, key = task.run, task.key
             run.watch.nahead += 1
+            if outcome.failure is not None and not (record.final and self._raises(run, key)):
+                _drop_locals(outcome.failure.error)
             if not record.final:
                 run.tries[key] = run.tries.get(key, 0) + 1
             elif run.status is Status.RUNNING:
                 run.tries.pop(key, None)
                 self._known.put(run.index, key, outcome.value, outcome.failure)
-                run.fresh[key] = None
-                if len(run.fresh) > self._room:
-                    del run.fresh[next(iter(run.fresh))]
                 touched[run.index] = run
         return list(touched.values())
+
+    def _raises(self, run: Run, key: bytes) -> bool:
+        """Whether a failure of this point is raised as soon as the search is told of it."""
+        return self._policy.on_failure == "raise" and key in run.needed
+
+    def _keep_finished(self) -> None:
+        """Record what is finished when nothing is waited for any more."""
+        self._cancel(self._flight)  # in the calling thread nothing runs, but would if waited for
+        while self._flight:
+            try:
+                finished = self._pool.wait(0.0)
+            except NelderError:  # the pool broke; nobody needs it any more
+                return
+            if not finished:
+                return
+            self._receive(finished)
 
     def _forget(self, number: int) -> _Task:
         task = self._flight.pop(number)
@@ -347,11 +394,9 @@ class _Scheduler:
                     self._ahead_at = time.perf_counter() + moment
                 run.needed = self._plan(run, self._pool.workers, least=1.0)
                 return False
-            value, failure = known
+            value, failure, new = known
             self._begun = True
-            if key in run.fresh:
-                del run.fresh[key]
-                watch.nahead -= 1
+            watch.nahead -= new
             if watch.recorder:
                 points, values = watch.recorder.room(search.nfev)
                 points[0], values[0] = x, value
@@ -389,7 +434,14 @@ class _Scheduler:
         run.status = status
         self._active.remove(run)
         self._known.forget(run.index)
-        if self._typical >= WORTH_ENDING:
-            for number, task in list(self._flight.items()):
-                if task.run is run and self._pool.cancel(number):
-                    self._forget(number)
+        if self._worth_ending:
+            self._cancel(number for number, task in self._flight.items() if task.run is run)
+
+
+def _drop_locals(error: BaseException | None) -> None:
+    """Free what the frames that led to an error hold: it may wait, or lie in a cycle, for long."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # an error may be made its own cause
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
