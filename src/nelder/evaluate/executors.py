@@ -219,11 +219,13 @@ class ExecutorPool(ReportingPool[tuple[int, Future[Any]]]):
             return ()
         now = time.monotonic()
         late = [task for task, running in self._running.items() if running.deadline <= now]
-        if not late and self._backlog and not self._running and now >= self._given_up:
-            self._error = ExecutorError(
-                f"{self._shown}: all {self.workers} workers are still busy with tasks that ran "
-                f"out of timeout={self._timeout:g}; {self._reason}"
-            )
+        if not late:
+            if self._backlog and not self._running and now >= self._given_up:
+                self._error = ExecutorError(
+                    f"{self._shown}: all {self.workers} workers are still busy with tasks that ran "
+                    f"out of timeout={self._timeout:g}; {self._reason}"
+                )
+            return ()
         failure = timed_out(self._timeout)
         return [(task, failed(failure, self._abandon(task).began, this_host())) for task in late]
 
