@@ -79,6 +79,14 @@ class Backend:
         here = self.iota(rows.shape[0], row) == slot
         return self.xp.where(here[:, None, :], row, rows)
 
+    def opaque(self, x0s: Any) -> Any:
+        """Return what `settle` needs, kept in the state."""
+        return None
+
+    def settle(self, opaque: Any, arrays: Any) -> Any:
+        """Return arrays that are computed once, where a compiler would do so at each use."""
+        return arrays
+
     def whole(self, mask: Any) -> Any:
         """Return a mask as int32."""
         return self.xp.astype(mask, self.xp.int32)
@@ -93,14 +101,6 @@ class Backend:
         for k in range(1, array.shape[0]):
             total = total + array[k]
         return total
-
-    def pick(self, array: Any, mask: Any) -> Any:
-        """Return of the first axis the entry where `mask`, true for one of each lane."""
-        xp = self.xp
-        picked = array[0]
-        for k in range(1, array.shape[0]):
-            picked = xp.where(mask[k], array[k], picked)
-        return picked
 
     def constant(self, array: np.ndarray[Any, Any], like: Any) -> Any:
         """Return an array of numbers, in the dtype of `like`, or of truth values; on its device."""
@@ -150,6 +150,14 @@ class Backend:
         """The name with its article."""
         return f"a {self.name}"
 
+    def fitting(self, array: Any) -> Backend:
+        """Return the backend for the device of `array`."""
+        return self
+
+    def same_device(self, array: Any, other: Any) -> bool:
+        """Whether two arrays are on the same device, as far as that matters."""
+        return True
+
     def is_array(self, value: object) -> bool:
         """Whether `value` is an array of this library."""
         raise NotImplementedError
@@ -169,6 +177,10 @@ class Backend:
         """Return the leaves of a tree, and what makes such a tree of others."""
         leaves, structure = _trees.tree_flatten(tree)
         return leaves, lambda parts: _trees.tree_unflatten(structure, parts)
+
+    def shape(self, array: Any) -> tuple[Any, ...]:
+        """Return an array's shape, None where an axis is not known yet."""
+        return tuple(array.shape)
 
     def dtype_of(self, array: Any) -> str:
         """Return the name of an array's dtype, as NumPy has it."""

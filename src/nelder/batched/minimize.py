@@ -86,5 +86,11 @@ def minimize(
     method = check_method(method)
     check(method)
     problem = read_problem(fun, x0s, args, bounds, method)
-    settings = Settings.read(method, problem.n, problem.dtype, problem.box, maxfev, maxiter, target)
+    settings = Settings.read(
+        method, problem.n, problem.shape.dtype, problem.shape.box, maxfev, maxiter, target
+    )
     return problem.library.minimize(problem, settings, method.initial_simplex)
+
+
+# TensorFlow's autograph leaves functions with this mark as they are.
+minimize.autograph_info__ = {}  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ imported unless its arrays come in.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +16,7 @@ import numpy as np
 import optree
 
 from nelder.core.bounds import Box
-from nelder.errors import InvalidArgumentError, ReturnValueError
+from nelder.errors import InvalidArgumentError, ReturnValueError, missing_extra
 from nelder.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nelder.search.nelder_mead import NelderMead
 
 _trees: Any = optree
-__all__ = ["Problem", "read_problem"]
+__all__ = ["Problem", "Shape", "read_problem"]
 
 DTYPES = ("float32", "float64")
 
@@ -38,36 +38,48 @@ _LIBRARIES = {
 }
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What of a problem is the same for all starts and data; a key of what has been compiled.
+
+    Attributes
+    ----------
+    fun : callable
+    restore : callable
+        Gives the leaves of starts or points their structure.
+    dtype : str
+    box : Box or None
+    """
+
+    fun: Callable[..., Any]
+    restore: Callable[[Any], Any]
+    dtype: str
+    box: Box | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """An objective, and where its searches begin.
 
     Attributes
     ----------
-    fun : callable
+    shape : Shape
     library : Backend
     leaves : tuple of arrays (B, ...)
         The starts.
-    restore : callable
-        Gives such leaves the structure of the starts.
     data : tuple
-        Further arguments of `fun`: trees of arrays with leading axis B.
-    dtype : str
-    box : Box or None
+        Further arguments of the objective: trees of arrays with leading axis B.
     """
 
-    fun: Callable[..., Any]
+    shape: Shape
     library: Backend
     leaves: tuple[Any, ...]
-    restore: Callable[[Any], Any]
     data: tuple[Any, ...]
-    dtype: str
-    box: Box | None
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """Shapes of the leaves of one start."""
-        return tuple(tuple(leaf.shape[1:]) for leaf in self.leaves)
+        return tuple(self.library.shape(leaf)[1:] for leaf in self.leaves)
 
     @property
     def dim(self) -> int:
@@ -77,17 +89,17 @@ class Problem:
     @property
     def n(self) -> int:
         """Coordinates searched."""
-        return self.dim if self.box is None else self.box.n
+        return self.dim if self.shape.box is None else self.shape.box.n
 
     def structured(self, points: Any) -> Any:
         """Return points (m, dim) in the structure of the starts."""
         if self.shapes == ((self.dim,),):
-            return self.restore((points,))
+            return self.shape.restore((points,))
         ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes]).tolist()
         leaves: list[Any] = []
         for shape, begin, end in zip(self.shapes, [0, *ends], ends, strict=False):
             leaves.append(self.library.reshaped(points[:, begin:end], shape))
-        return self.restore(tuple(leaves))
+        return self.shape.restore(tuple(leaves))
 
     def values(self, points: Any, data: Any) -> Any:
         """Return the objective's values (m,) at points (m, dim).
@@ -98,8 +110,8 @@ class Problem:
             It returned something else.
         """
         library = self.library
-        returned = self.fun(self.structured(points), *data)
-        expected = f"expected {library.article} array of shape ({points.shape[0]},)"
+        returned = self.shape.fun(self.structured(points), *data)
+        expected = f"expected {library.article} array of shape ({library.shape(points)[0]},)"
         if not library.is_array(returned):
             kind = type(cast("object", returned))
             raise ReturnValueError(
@@ -107,13 +119,15 @@ class Problem:
             )
         if not library.same_shape(returned, points):
             raise ReturnValueError(
-                f"the objective returned an array of shape {tuple(returned.shape)}: {expected}, "
-                f"a value for each of the points {tuple(points.shape)}"
+                f"the objective returned an array of shape {library.shape(returned)}: {expected}, "
+                f"a value for each of the points {library.shape(points)}"
             )
         dtype = library.dtype_of(returned)
         if not dtype.startswith(("float", "bfloat", "int", "uint")):
-            raise ReturnValueError(f"the objective returned dtype {dtype}: expected {self.dtype}")
-        return returned if dtype == self.dtype else library.cast(returned, points)
+            raise ReturnValueError(
+                f"the objective returned dtype {dtype}: expected {self.shape.dtype}"
+            )
+        return returned if dtype == self.shape.dtype else library.cast(returned, points)
 
 
 def read_problem(fun: object, x0s: Any, args: object, bounds: Any, method: NelderMead) -> Problem:
@@ -129,32 +143,26 @@ def read_problem(fun: object, x0s: Any, args: object, bounds: Any, method: Nelde
     if not callable(fun):
         raise InvalidArgumentError(f"fun={fun!r}: expected a callable")
     name, leaves, restore, tree = _read_starts(x0s)
-    library = cast("Backend", import_module(_LIBRARIES[name]).BACKEND)
+    library = _backend(name)
     leaves = [_checked(leaf, library, where) for leaf, where in leaves]
     first = leaves[0]
+    library = library.fitting(first)
     for leaf in leaves:
-        if leaf.shape[0] != first.shape[0]:
+        if not library.same_length(leaf, first):
             raise InvalidArgumentError(
-                f"x0s has leaves of shapes {[tuple(leaf.shape) for leaf in leaves]}: expected the "
-                "same leading axis B"
+                f"x0s has leaves of shapes {[library.shape(leaf) for leaf in leaves]}: "
+                "expected the same leading axis B"
             )
         if leaf.dtype != first.dtype:
             raise InvalidArgumentError(
                 f"x0s has leaves of dtypes {[library.dtype_of(leaf) for leaf in leaves]}: "
                 "expected one"
             )
-    problem = Problem(
-        fun,
-        library,
-        tuple(leaves),
-        restore,
-        _read_data(args, library, first),
-        library.dtype_of(first),
-        None,
-    )
+    shape = Shape(fun, restore, library.dtype_of(first))
+    problem = Problem(shape, library, tuple(leaves), _read_data(args, library, first))
     if problem.dim == 0:
         raise InvalidArgumentError(
-            f"x0s has shape {tuple(first.shape)}: expected at least one coordinate"
+            f"x0s has shape {library.shape(first)}: expected at least one coordinate"
         )
     library.check_starts(leaves)
     if bounds is None:
@@ -162,7 +170,14 @@ def read_problem(fun: object, x0s: Any, args: object, bounds: Any, method: Nelde
     one = [np.zeros(shape) for shape in problem.shapes]
     read = Parameters.read(one[0] if tree is None else _trees.tree_unflatten(tree, one), bounds)
     box = read.box(method.clips)
-    return replace(problem, box=box)
+    return replace(problem, shape=replace(shape, box=box))
+
+
+def _backend(name: str) -> Backend:
+    try:
+        return cast("Backend", import_module(_LIBRARIES[name]).BACKEND)
+    except ImportError as error:
+        raise missing_extra(f"nelder.batched with {name}", "batched") from error
 
 
 def _library_of(value: object) -> str | None:
@@ -180,12 +195,13 @@ def _read_starts(
     x0s = _numbers(x0s)
     name = _library_of(x0s)
     if name is not None:
-        if len(x0s.shape) != 2:
+        shape = _backend(name).shape(x0s)
+        if len(shape) != 2:
             raise InvalidArgumentError(
-                f"x0s has shape {tuple(x0s.shape)}: expected (B, n), a row for each start, or a "
+                f"x0s has shape {shape}: expected (B, n), a row for each start, or a "
                 "nest of arrays with leading axis B"
             )
-        return name, [(x0s, "x0s")], lambda leaves: leaves[0], None
+        return name, [(x0s, "x0s")], _only, None
     paths, leaves, tree = _trees.tree_flatten_with_path(x0s)
     kinds = {_library_of(leaf) for leaf in leaves}
     if kinds == {"jax"} or kinds == {"jaxlib"} or kinds == {"jax", "jaxlib"} or None in kinds:
@@ -204,7 +220,7 @@ def _read_starts(
     return (
         cast("str", kinds.pop()),
         list(zip(leaves, where, strict=True)),
-        lambda leaves: _trees.tree_unflatten(tree, leaves),
+        _Restore(_trees.tree_unflatten, tree),
         tree,
     )
 
@@ -234,11 +250,24 @@ def _of_jax(
     ):
         return None
     leaves = [(leaf, "x0s" + jax.tree_util.keystr(path)) for path, leaf in paths]
-    return "jax", leaves, lambda parts: jax.tree_util.tree_unflatten(tree, parts), _same(x0s)
+    restore = _Restore(jax.tree_util.tree_unflatten, tree)
+    return "jax", leaves, restore, _trees.tree_structure(x0s)
 
 
-def _same(x0s: Any) -> Any:
-    return _trees.tree_structure(x0s)
+def _only(leaves: Sequence[Any]) -> Any:
+    """Return the one leaf of starts that have no structure."""
+    return leaves[0]
+
+
+@dataclass(frozen=True)
+class _Restore:
+    """Gives leaves a structure; equal where the structures are."""
+
+    unflatten: Callable[[Any, Any], Any]
+    tree: Any
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        return self.unflatten(self.tree, leaves)
 
 
 def _checked(leaf: Any, library: Backend, where: str) -> Any:
@@ -251,7 +280,7 @@ def _checked(leaf: Any, library: Backend, where: str) -> Any:
     dtype = library.dtype_of(leaf)
     if dtype not in DTYPES:
         raise InvalidArgumentError(f"{where} has dtype {dtype}: expected float32 or float64")
-    if len(leaf.shape) == 0:
+    if library.shape(leaf) == ():
         raise InvalidArgumentError(f"{where} has shape (): expected a leading axis B")
     return leaf
 
@@ -262,7 +291,7 @@ def _read_data(args: object, library: Backend, first: Any) -> tuple[Any, ...]:
         raise InvalidArgumentError(
             f"args={_short(args)}: expected a tuple of arrays with leading axis B"
         )
-    count = first.shape[0]
+    count = library.shape(first)[0]
     data: list[Any] = []
     for i, argument in enumerate(cast("Iterable[Any]", args)):
         leaves, restore = library.flatten(argument)
@@ -279,8 +308,13 @@ def _read_data(args: object, library: Backend, first: Any) -> tuple[Any, ...]:
                 )
             if not library.same_length(array, first):
                 raise InvalidArgumentError(
-                    f"args[{i}] holds an array of shape {tuple(array.shape)}: expected a leading "
+                    f"args[{i}] holds an array of shape {library.shape(array)}: expected a leading "
                     f"axis B={count}, a row for each start"
+                )
+            if not library.same_device(array, first):
+                raise InvalidArgumentError(
+                    f"args[{i}] holds an array on {array.device}: expected {first.device}, where "
+                    "the starts are"
                 )
             read.append(array)
         data.append(restore(read))

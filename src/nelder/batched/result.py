@@ -10,7 +10,7 @@ import numpy as np
 
 from nelder.result import Status
 
-__all__ = ["BatchResult"]
+__all__ = ["NAMES", "BatchResult"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +50,15 @@ class BatchResult:
         if hasattr(fun, "argmin"):
             return fun.argmin(0) if type(fun).__module__.startswith("torch") else fun.argmin()
         return sys.modules["tensorflow"].argmin(fun)  # its tensors have no such method
+
+    def __tf_flatten__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Let TensorFlow return it from ``tf.function``."""
+        return (), tuple(getattr(self, name) for name in NAMES)
+
+    @classmethod
+    def __tf_unflatten__(cls, metadata: Any, components: Any) -> BatchResult:
+        """Return what `__tf_flatten__` took apart."""
+        return cls(*components)
 
     def message(self, lane: int) -> str:
         """Return in words why the search `lane` ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nelder.batched.vertices import Rows, begin
+from nelder.batched.vertices import Rows
 from nelder.core.machine import PHASES
 from nelder.result import Status
 
@@ -93,6 +93,8 @@ class State(NamedTuple):
     nfev, nit, nshrink, nrestart, nfailed : array of int32 (B,)
     looking : Looking or None
         With a probe or a final centroid.
+    opaque : bool array () or None
+        Of no meaning; see `Backend.settle`.
     """
 
     phase: Any
@@ -112,6 +114,7 @@ class State(NamedTuple):
     nrestart: Any
     nfailed: Any
     looking: Looking | None
+    opaque: Any
 
 
 class Outcome(NamedTuple):
@@ -127,7 +130,7 @@ class Outcome(NamedTuple):
     nfailed: Any
 
 
-def first_state(vertices: Any, settings: Settings, backend: Backend, values: Any = None) -> State:
+def first_state(vertices: Any, settings: Settings, backend: Backend) -> State:
     """Return lanes that wait for their first values.
 
     Parameters
@@ -136,8 +139,6 @@ def first_state(vertices: Any, settings: Settings, backend: Backend, values: Any
         Of the first simplexes, the searched coordinates as the objective sees them.
     settings : Settings
     backend : Backend
-    values : array (n + 1, B), optional
-        At the vertices; NaN where not known. Not all of a lane's may be known.
     """
     xp = backend.xp
     n, box = settings.n, settings.box
@@ -149,13 +150,8 @@ def first_state(vertices: Any, settings: Settings, backend: Backend, values: Any
         size = xp.maximum(xp.maximum(size, reach), xp.zeros_like(size) + box.reach)
         rows = xp.concat([z, vertices], axis=1)
     none, no = xp.zeros_like(size), xp.zeros_like(size) > 0.0
-    total = none + xp.zeros_like(vertices[0])
-    if values is None:
-        unknown = xp.zeros_like(vertices[:, 0]) + NAN
-        simplex = backend.vertices.pack(unknown, xp.flip(rows, axis=0), backend)
-    else:
-        simplex = begin(values, rows, backend)
-        total = backend.fold(xp.where(xp.isnan(values)[:, None, :], 0.0 * rows, rows)[:, :n])
+    unknown = xp.zeros_like(vertices[:, 0]) + NAN
+    simplex = backend.vertices.pack(unknown, xp.flip(rows, axis=0), backend)
     zero = backend.whole(no)
     looking = None
     if settings.probe or settings.final_centroid:
@@ -169,8 +165,8 @@ def first_state(vertices: Any, settings: Settings, backend: Backend, values: Any
         status=zero + int(Status.RUNNING),
         simplex=simplex,
         point=point,
-        sum=total,
-        base=xp.zeros_like(total),
+        sum=xp.zeros_like(vertices[0]),
+        base=xp.zeros_like(vertices[0]),
         reflected=none,
         stale=zero,
         seen_huge=reach >= settings.numbers.huge,
@@ -182,6 +178,7 @@ def first_state(vertices: Any, settings: Settings, backend: Backend, values: Any
         nrestart=zero,
         nfailed=zero,
         looking=looking,
+        opaque=backend.opaque(vertices[0]),
     )
 
 

@@ -40,227 +40,281 @@ __all__ = ["refresh", "step"]
 INF = float("inf")
 
 
-class Moves(NamedTuple):
-    """What the value of the pending point means, a mask (B,) each.
+# What the value of the pending point means. In an order by which ranges have a meaning too.
+NOTHING = 0  # to the simplex
+TRY_INSIDE = 1  # a contraction comes next
+TRY_OUTSIDE = 2
+CONTRACTS = 3  # a contraction was refused, so the simplex shrinks
+REFUSED = 4  # an expansion is no lower than its reflection
+BETTER = 5  # an expansion is lower, and takes the reflection's place
+RESTARTS = 6  # the probe found something lower, which takes the place of the best
+TRY_EXPAND = 7  # from here on the point enters: a reflection; an expansion comes next
+TAKEN = 8  # in the place of the worst vertex, which ends the iteration
+OF_SHRINK = 9  # a vertex of a shrink
+OF_BEGIN = 10  # a vertex of the first simplex or of a restart
+
+# What comes next.
+KEEPS = 0  # the lane is done
+REFLECTS = 1
+EXPANDS = 2
+CONTRACTS_OUTSIDE = 3
+CONTRACTS_INSIDE = 4
+SHRINKS = 5
+BEGINS = 6
+LOOKS = 7
+CLOSES = 8  # at the centroid
+ENDS = 9
+
+
+class Moved(NamedTuple):
+    """What the values lead to, (B,) each.
 
     Attributes
     ----------
-    queued : of the first simplex, of a restart's or of a shrink
-    begins : of the first simplex or of a restart's
-    better : an expansion lower than its reflection
-    taken : the pending point replaces the worst vertex, and the iteration ends
-    expand, outside, inside : what a reflection leads to
-    shrink : a contraction is refused
+    f : the value; +inf where it is NaN, or is not waited for
+    waits : whether it counts
+    move : one of the constants above
+    rank : after how many values of the simplex it ranks
     """
 
-    queued: Any
-    begins: Any
-    expanded: Any
-    better: Any
-    taken: Any
-    expand: Any
-    outside: Any
-    inside: Any
-    shrink: Any
+    f: Any
+    waits: Any
+    move: Any
+    rank: Any
 
 
 def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
     """Return the state after the values `f` (B,) of the pending points ``s.point``."""
-    xp, n = backend.xp, settings.n
-    whole, rows = backend.whole, backend.vertices
-    waits = s.phase != DONE
-    if settings.probe:
-        assert s.looking is not None
-        waits = waits & ~((s.phase == PROBE) & (s.looking.index < 0))
-    f = xp.where(xp.isnan(f) | ~waits, INF, f)
-    nfev = s.nfev + whole(waits)
-    nfailed = s.nfailed + whole(waits & (f == INF))
-
-    # What it is compared with, and what may move.
-    move = _moves(s, f, settings)
-    best = rows.row(s.simplex, 0, backend)
-    worst = rows.row(s.simplex, n, backend)
-    near = rows.either(s.simplex, move.shrink, 1, n - 1, backend)
+    xp, n, whole = backend.xp, settings.n, backend.whole
+    f, waits, move, rank = backend.settle(s.opaque, _moves(s, f, settings, backend))
     minus = f == -INF
-    enters = move.queued | move.taken | move.expand
-    probing = s.phase == PROBE
-    restart = None
-    row = s.point
-    if settings.probe:
-        below = s.simplex.values[0]
-        margin = 4.0 * settings.numbers.eps * xp.abs(below)
-        below = xp.where(xp.abs(below) < INF, below - margin, below)
-        restart = probing & waits & (f < below) & ~minus
-        if settings.box is not None:
-            row = _entered(row, restart, settings, backend)
 
-    # The vertices.
-    rank = rank_of(s.simplex, f, n, backend)
-    at = xp.where(enters, rank, -1)
-    last = xp.where(enters, n, -1)
-    first = move.better if restart is None else move.better | restart
-    at, last = xp.where(first, 0, at), xp.where(first, 0, last)
-    simplex = rows.put(s.simplex, f, row, at, last, backend)
-    forget = move.shrink if restart is None else move.shrink | restart
-    simplex = rows.forget(simplex, forget, backend)
-    is_worst = rank == n
-    complete = move.queued & ~xp.isnan(simplex.values[n])
-    shrunk = complete & ~move.begins
-    ends = ((move.taken | move.expanded) & ~minus) | shrunk  # an iteration
-    nit = s.nit + whole(ends)
-    nshrink = s.nshrink + whole(shrunk)
-    new_best = xp.where(first | (enters & (rank == 0)), row, best)
-    new_worst = xp.where(
-        move.expanded | move.expand | move.outside | move.inside,
-        worst,
-        xp.where(is_worst, row, near),
-    )
+    # The vertices. The worst may go, or be moved away from; the one before it is the worst then, or
+    # is the next to be evaluated.
+    row = s.point
+    if settings.probe and settings.box is not None:
+        row = _entered(row, move == RESTARTS, settings, backend)
+    best = backend.vertices.row(s.simplex, 0, backend)
+    worst = backend.vertices.row(s.simplex, n, backend)
+    near = backend.vertices.either(s.simplex, move == CONTRACTS, 1, n - 1, backend)
+    enters = move >= TRY_EXPAND
+    first = (move == BETTER) | (move == RESTARTS)
+    at = xp.where(first, 0, xp.zeros_like(rank) - 1)
+    last = xp.where(enters, n, at)
+    at = xp.where(enters, rank, at)
+    best, worst, near, row, at, last = backend.settle(s.opaque, (best, worst, near, row, at, last))
+    simplex = backend.vertices.put(s.simplex, f, row, at, last, backend)
+    forget = (move == CONTRACTS) | (move == RESTARTS)
+    simplex = Rows(*backend.settle(s.opaque, backend.vertices.forget(simplex, forget, backend)))
+    new_best = xp.where(at == 0, row, best)
+    queued = move >= OF_SHRINK
+    complete = queued & ~xp.isnan(simplex.values[n])
+    stays = (move == REFUSED) | (move == BETTER) | (move == TRY_EXPAND)
+    stays = stays | (move == TRY_OUTSIDE) | (move == TRY_INSIDE)
+    new_worst = xp.where(stays, worst, xp.where(rank == n, row, near))
 
     # Their sum.
-    accepted = move.taken | move.expanded
+    accepted = (move == TAKEN) | (move == REFUSED) | (move == BETTER)
     stale = s.stale + whole(accepted)
     due = (accepted & (stale > REFRESH * n)) | complete
     stale = xp.where(due, 0, stale)
-    total = _sum(s, row, best, worst, near, move, is_worst & enters, n, backend)
+    total = _sum(s, row, best, worst, near, move, rank, n, backend)
     if backend.resums:
-        parts = (simplex.rows,) if simplex.order is None else (simplex.rows, simplex.order)
         (total,) = backend.select(
-            due, lambda *parts: (rows.total(parts, n, backend) + 0.0,), parts, (total,)
+            due,
+            lambda *parts: (backend.vertices.total(parts, n, backend) + 0.0,),
+            _parts(simplex),
+            (total,),
         )
     else:
-        total = _sum_of_queue(total, s, row, best, new_worst, move, complete, restart, n, backend)
+        total = _sum_of_queue(total, row, best, new_worst, move, complete, n, backend)
     seen_huge = s.seen_huge | backend.any(xp.abs(row[:n]) >= settings.numbers.huge)
     huge = xp.where(due, seen_huge, s.huge)
-    seen_huge = xp.where(due, seen_huge & huge, seen_huge)
 
-    # Whether the simplex has converged.
-    asked = ends | (complete & move.begins)
+    # What comes next.
+    shrunk = complete & (move == OF_SHRINK)
+    iterated = (accepted & ~minus) | shrunk
+    asked = iterated | complete
+    stale, total, new_best, new_worst, asked, complete = backend.settle(
+        s.opaque, (stale, total, new_best, new_worst, asked, complete)
+    )
     converged = _converged(simplex, new_best, stale, asked, settings, backend)
-    reflects = asked & ~converged & ~minus
+    then = _then(s, move, asked, complete, converged, minus, settings, backend)
+    factor = _factor(then, settings, backend, total)
+    then, factor = backend.settle(s.opaque, (then, factor))
 
     # The next point.
-    phase = xp.where(reflects, REFLECT, s.phase)
-    factor_r, factor_e, factor_o, factor_i = settings.factors
-    phase = xp.where(move.expand, EXPAND, phase)
-    phase = xp.where(move.outside, OUTSIDE, phase)
-    phase = xp.where(move.inside, INSIDE, phase)
-    phase = xp.where(move.shrink, SHRINK, phase)
-    factor = xp.where(move.expand, factor_e, xp.zeros_like(f) + factor_r)
-    factor = xp.where(move.outside, factor_o, factor)
-    factor = xp.where(move.inside, factor_i, factor)
     centroid = total * (1.0 / n)
     z = centroid + factor * (centroid - new_worst[:n])
-    moved = reflects | move.expand | move.outside | move.inside
-    base = xp.where(move.shrink, best[:n], s.base)
-    shrinks = move.shrink | (move.queued & ~complete & ~move.begins)
-    z = xp.where(shrinks, base + settings.shrinkage * (near[:n] - base), z)
-    ended = converged & ~minus
-    closing = None
+    base = xp.where(move == CONTRACTS, best[:n], s.base)
+    z = xp.where(then == SHRINKS, base + settings.shrinkage * (near[:n] - base), z)
     if settings.final_centroid:
-        closing = ended
-        z = _final(z, closing, simplex, n, backend)
+        z = _final(z, then == CLOSES, simplex, n, backend)
     point = z
     if settings.box is not None:
         z, x = settings.box.place(z, backend)
         point = xp.concat([z, x], axis=0)
-    far = moved & huge & backend.any(~(xp.abs(point) <= s.far))
-    unbounded = minus | far
-    next_vertex = move.queued & ~complete & move.begins
-    point = xp.where(next_vertex, near, point)
+    tries = (then >= REFLECTS) & (then <= CONTRACTS_INSIDE)
+    far = tries & huge & backend.any(~(xp.abs(point) <= s.far))
+    point = xp.where(then == BEGINS, near, point)
 
     # What is outside of the simplex.
-    looking, nrestart, done = s.looking, s.nrestart, ended
-    lowest = simplex.values[0]
+    looking = s.looking
+    nrestart, lowest, done = s.nrestart, simplex.values[0], then == ENDS
     if looking is not None:
-        outside = probing if settings.probe else s.phase == CENTROID
-        lower = outside & waits & (f < looking.f)
-        x = s.point[-n:]
-        looking = looking._replace(x=xp.where(lower, x, looking.x), f=xp.where(lower, f, looking.f))
+        outside = waits & ((s.phase == PROBE) | (s.phase == CENTROID))
+        lower = outside & (f < looking.f)
+        looking = looking._replace(
+            x=xp.where(lower, s.point[-n:], looking.x), f=xp.where(lower, f, looking.f)
+        )
         if settings.probe:
-            assert restart is not None
-            looking, point, phase, done = _look(
-                s,
-                looking,
-                f,
-                point,
-                phase,
-                ended,
-                restart,
-                new_best,
-                next_vertex,
-                settings,
-                backend,
+            looking, point, done = _look(
+                s, looking, f, point, move, then, new_best, settings, backend
             )
-            nrestart = nrestart + whole(restart)
-        else:
-            done = s.phase == CENTROID
-            phase = xp.where(ended, CENTROID, phase)
+            nrestart = nrestart + whole(move == RESTARTS)
         lowest = xp.where(looking.f < lowest, looking.f, lowest)
 
-    # Whether the lane is done, and why: in the order of `drive.loop.ended`.
-    zero = xp.zeros_like(s.status)
-    status = xp.where(lowest < INF, zero + int(Status.CONVERGED), int(Status.NO_FINITE_VALUE))
-    over = nfev >= settings.maxfev
-    spent = xp.where(over, zero + int(Status.MAXFEV), int(Status.MAXITER))
-    if settings.maxiter < UNLIMITED:
-        over = over | ((nit >= settings.maxiter) & ((nit > 0) | (phase == REFLECT)))
-    if settings.probe:  # a look without points is over before anything is spent
-        assert looking is not None
-        over = over & ~((phase == PROBE) & (looking.index < 0))
-    status = xp.where(done, status, spent)
-    over = over | done | unbounded
-    status = xp.where(unbounded, int(Status.UNBOUNDED), status)
-    if settings.targets:
-        hit = (lowest <= settings.target) & ~minus
-        over = over | hit
-        status = xp.where(hit, int(Status.TARGET), status)
-    was = s.phase == DONE
-    over = over & ~was
-    stop = over | was
+    # Whether the lane is done, and why.
+    nfev, nit = s.nfev + whole(waits), s.nit + whole(iterated)
+    status = _status(s, then, done, minus | far, lowest, nfev, nit, looking, settings, backend)
+    status = backend.settle(s.opaque, status)
+    stop = status != int(Status.RUNNING)
+    phase = s.phase
+    for next_, becomes in _PHASES.items():
+        phase = xp.where(then == next_, becomes, phase)
     return State(
         phase=xp.where(stop, DONE, phase),
-        status=xp.where(over, status, s.status),
+        status=status,
         simplex=simplex,
         point=xp.where(stop, s.point, point),
         sum=total,
         base=base,
-        reflected=xp.where(move.outside, f, s.reflected),
+        reflected=xp.where(move == TRY_OUTSIDE, f, s.reflected),
         stale=stale,
         seen_huge=seen_huge,
         huge=huge,
         far=s.far,
         nfev=nfev,
         nit=nit,
-        nshrink=nshrink,
+        nshrink=s.nshrink + whole(shrunk),
         nrestart=nrestart,
-        nfailed=nfailed,
+        nfailed=s.nfailed + whole(waits & (f == INF)),
         looking=looking,
+        opaque=s.opaque,
     )
 
 
-def _moves(s: State, f: Any, settings: Settings) -> Moves:
+_PHASES = {
+    REFLECTS: REFLECT,
+    EXPANDS: EXPAND,
+    CONTRACTS_OUTSIDE: OUTSIDE,
+    CONTRACTS_INSIDE: INSIDE,
+    SHRINKS: SHRINK,
+    BEGINS: INITIAL,
+    LOOKS: PROBE,
+    CLOSES: CENTROID,
+}
+
+
+def _moves(s: State, f: Any, settings: Settings, backend: Backend) -> Moved:
     """Decide by the table of `core.machine`; -inf is taken wherever it comes."""
-    values, phase, n = s.simplex.values, s.phase, settings.n
+    xp, n, phase, values = backend.xp, settings.n, s.phase, s.simplex.values
     best, second, worst = values[0], values[n - 1], values[n]
-    begins = phase == INITIAL
-    reflected, expanded = phase == REFLECT, phase == EXPAND
-    outside, inside = phase == OUTSIDE, phase == INSIDE
-    lower = f < best
+    waits = phase != DONE
+    if settings.probe:
+        assert s.looking is not None
+        waits = waits & ~((phase == PROBE) & (s.looking.index < 0))
+    f = xp.where(xp.isnan(f) | ~waits, INF, f)
+    lower, minus = f < best, f == -INF
     out = (f < s.reflected) | (f == s.reflected) if settings.equal_outside else f < s.reflected
     into = (f < worst) | (f == worst) if settings.equal_inside else f < worst
-    contracted = (outside & out) | (inside & into)
-    minus = f == -INF
-    return Moves(
-        queued=begins | (phase == SHRINK),
-        begins=begins,
-        expanded=expanded,
-        better=expanded & lower,
-        taken=contracted | (reflected & ((~lower & (f < second)) | minus)),
-        expand=reflected & lower & ~minus,
-        outside=reflected & ~lower & ~(f < second) & (f < worst),
-        inside=reflected & ~lower & ~(f < second) & ~(f < worst),
-        shrink=(outside | inside) & ~contracted,
-    )
+    zero = xp.zeros_like(phase)
+    reflected = xp.where(f < worst, zero + TRY_OUTSIDE, TRY_INSIDE)
+    reflected = xp.where((f < second) | minus, TAKEN, reflected)
+    reflected = xp.where(lower & ~minus, TRY_EXPAND, reflected)
+    move = xp.where(phase == INITIAL, zero + OF_BEGIN, NOTHING)
+    move = xp.where(phase == REFLECT, reflected, move)
+    move = xp.where(phase == EXPAND, xp.where(lower, zero + BETTER, REFUSED), move)
+    move = xp.where(phase == OUTSIDE, xp.where(out, zero + TAKEN, CONTRACTS), move)
+    move = xp.where(phase == INSIDE, xp.where(into, zero + TAKEN, CONTRACTS), move)
+    move = xp.where(phase == SHRINK, OF_SHRINK, move)
+    if settings.probe:
+        size = xp.abs(best)
+        below = xp.where(size < INF, best - 4.0 * settings.numbers.eps * size, best)
+        move = xp.where((phase == PROBE) & (f < below) & ~minus, RESTARTS, move)
+    return Moved(f, waits, move, rank_of(s.simplex, f, n, backend))
+
+
+def _then(
+    s: State,
+    move: Any,
+    asked: Any,
+    complete: Any,
+    converged: Any,
+    minus: Any,
+    settings: Settings,
+    backend: Backend,
+) -> Any:
+    """Return what comes next."""
+    xp = backend.xp
+    zero = xp.zeros_like(move)
+    after = LOOKS if settings.probe else CLOSES if settings.final_centroid else ENDS
+    then = xp.where(s.phase == DONE, zero + KEEPS, LOOKS if settings.probe else ENDS)
+    then = xp.where(asked & ~minus, xp.where(converged, zero + after, REFLECTS), then)
+    then = xp.where(move == TRY_EXPAND, EXPANDS, then)
+    then = xp.where(move == TRY_OUTSIDE, CONTRACTS_OUTSIDE, then)
+    then = xp.where(move == TRY_INSIDE, CONTRACTS_INSIDE, then)
+    then = xp.where((move == CONTRACTS) | ((move == OF_SHRINK) & ~complete), SHRINKS, then)
+    return xp.where((move == RESTARTS) | ((move == OF_BEGIN) & ~complete), BEGINS, then)
+
+
+def _factor(then: Any, settings: Settings, backend: Backend, total: Any) -> Any:
+    """Return the factor of c - x_w in the next point."""
+    xp = backend.xp
+    reflection, expansion, outside, inside = settings.factors
+    factor = xp.where(then == EXPANDS, expansion, xp.zeros_like(total[0]) + reflection)
+    factor = xp.where(then == CONTRACTS_OUTSIDE, outside, factor)
+    return xp.where(then == CONTRACTS_INSIDE, inside, factor)
+
+
+def _status(
+    s: State,
+    then: Any,
+    done: Any,
+    unbounded: Any,
+    lowest: Any,
+    nfev: Any,
+    nit: Any,
+    looking: Looking | None,
+    settings: Settings,
+    backend: Backend,
+) -> Any:
+    """Return each lane's status; what ends it first comes last, as in `drive.loop.ended`."""
+    xp = backend.xp
+    spent = nfev >= settings.maxfev
+    iterated = nit >= settings.maxiter
+    if settings.maxiter < UNLIMITED:
+        iterated = iterated & ((nit > 0) | (then == REFLECTS))
+    if settings.probe:  # a look without points is over before anything is spent
+        assert looking is not None
+        waits = ~((then == LOOKS) & (looking.index < 0))
+        spent, iterated = spent & waits, iterated & waits
+    status = s.status
+    if settings.maxiter < UNLIMITED:
+        status = xp.where(iterated, int(Status.MAXITER), status)
+    status = xp.where(spent, int(Status.MAXFEV), status)
+    end = xp.where(lowest < INF, xp.zeros_like(status), int(Status.NO_FINITE_VALUE))
+    status = xp.where(done, end, status)
+    status = xp.where(unbounded, int(Status.UNBOUNDED), status)
+    if settings.targets:
+        hit = (lowest <= settings.target) & (lowest > -INF)
+        status = xp.where(hit, int(Status.TARGET), status)
+    return xp.where(s.phase == DONE, s.status, status)
+
+
+def _parts(simplex: Rows) -> tuple[Any, ...]:
+    """Return the arrays that the vertices are in."""
+    return (simplex.rows,) if simplex.order is None else (simplex.rows, simplex.order)
 
 
 def _sum(
@@ -269,37 +323,36 @@ def _sum(
     best: Any,
     worst: Any,
     near: Any,
-    move: Moves,
-    is_worst: Any,
+    move: Any,
+    rank: Any,
     n: int,
     backend: Backend,
 ) -> Any:
     """Return the sum after an accepted vertex: it comes, and that which is the worst now goes."""
     where = backend.xp.where
-    new = where(move.expanded & ~move.better, best, row)[:n]
-    old = where(move.expanded, worst, near)[:n]
-    changes = move.expanded | (move.taken & ~is_worst)
+    expanded = (move == REFUSED) | (move == BETTER)
+    new = where(move == REFUSED, best, row)[:n]
+    old = where(expanded, worst, near)[:n]
+    changes = expanded | ((move == TAKEN) & (rank < n))
     return where(changes, s.sum + (new - old), s.sum)
 
 
 def _sum_of_queue(
     total: Any,
-    s: State,
     row: Any,
     best: Any,
     new_worst: Any,
-    move: Moves,
+    move: Any,
     complete: Any,
-    restart: Any,
     n: int,
     backend: Backend,
 ) -> Any:
     """Return the sum after a vertex of a queue: each comes, at last the worst goes."""
     where = backend.xp.where
-    total = where(move.queued, total + row[:n], total)
+    total = where(move >= OF_SHRINK, total + row[:n], total)
     total = where(complete, total - new_worst[:n], total)
-    total = where(move.shrink, best[:n], total)
-    return total if restart is None else where(restart, row[:n], total)
+    total = where(move == CONTRACTS, best[:n], total)
+    return where(move == RESTARTS, row[:n], total)
 
 
 def refresh(s: State, settings: Settings, backend: Backend) -> State:
@@ -308,9 +361,8 @@ def refresh(s: State, settings: Settings, backend: Backend) -> State:
     For backends that do not do so at each lane's own time.
     """
     simplex, xp = s.simplex, backend.xp
-    parts = (simplex.rows,) if simplex.order is None else (simplex.rows, simplex.order)
     known = ~xp.isnan(simplex.values[settings.n])
-    total = backend.vertices.total(parts, settings.n, backend)
+    total = backend.vertices.total(_parts(simplex), settings.n, backend)
     expands = s.phase == EXPAND  # then the sum is still that before the reflection
     return s._replace(sum=xp.where(known & ~expands, total, s.sum))
 
@@ -329,12 +381,11 @@ def _entered(row: Any, mask: Any, settings: Settings, backend: Backend) -> Any:
 
 def _final(z: Any, mask: Any, simplex: Rows, n: int, backend: Backend) -> Any:
     """Return the centroid for the lanes of `mask`, as the mean of the vertices kept."""
-    parts = (simplex.rows,) if simplex.order is None else (simplex.rows, simplex.order)
 
     def mean(*parts: Any) -> Arrays:
         return (backend.vertices.total(parts, n, backend) / n,)
 
-    return backend.select(mask, mean, parts, (z,))[0]
+    return backend.select(mask, mean, _parts(simplex), (z,))[0]
 
 
 # The rules of convergence
@@ -400,20 +451,18 @@ def _look(
     looking: Looking,
     f: Any,
     point: Any,
-    phase: Any,
-    ended: Any,
-    restart: Any,
+    move: Any,
+    then: Any,
     best: Any,
-    next_vertex: Any,
     settings: Settings,
     backend: Backend,
-) -> tuple[Looking, Any, Any, Any]:
-    """Return what the probe knows now, the next point, the phase, and which lanes are done."""
+) -> tuple[Looking, Any, Any]:
+    """Return what the probe knows now, the next point, and which lanes are done."""
     xp, n = backend.xp, settings.n
-    probing = (s.phase == PROBE) & ~restart & ~(f == -INF)
-    lanes = ended | probing
+    looks, restarts = then == LOOKS, move == RESTARTS
+    x = point[-n:]
     given = Look(
-        ended,
+        s.phase != PROBE,
         best[-n:],
         s.simplex.values[0],
         f,
@@ -423,32 +472,27 @@ def _look(
         looking.index,
         looking.last,
     )
-    x = point[-n:]
-    otherwise = (looking.radii, looking.blind, looking.index, looking.last, x, lanes & ~lanes)
+    otherwise = (looking.radii, looking.blind, looking.index, looking.last, x, looks & ~looks)
     radii, blind, index, last, x, done = backend.select(
-        lanes, lambda *columns: look(Look(*columns), settings, backend), given, otherwise
+        looks, lambda *columns: look(Look(*columns), settings, backend), given, otherwise
     )
-    phase = xp.where(ended, PROBE, phase)
 
     # A restart: at the point found, a tenth of the steps, then larger ones.
     def begin(x: Any, steps: Any, radii: Any) -> Arrays:
         return restarted(x, steps, radii, settings, backend)
 
     ends, steps = backend.select(
-        restart, begin, (s.point[-n:], looking.steps, looking.radii), (radii, looking.steps)
+        restarts, begin, (s.point[-n:], looking.steps, looking.radii), (radii, looking.steps)
     )
-    phase = xp.where(restart, INITIAL, phase)
-    queue = restart | (next_vertex & (s.nrestart > 0))
-    index = xp.where(restart, 1, xp.where(queue, looking.index + 1, index))
-    here = backend.iota(n, x) == index - 1
-    x = xp.where(queue, xp.where(here, ends, looking.x), x)
+    queue = (then == BEGINS) & (restarts | (s.nrestart > 0))
+    index = xp.where(restarts, 1, xp.where(queue, looking.index + 1, index))
+    x = xp.where(queue, xp.where(backend.iota(n, x) == index - 1, ends, looking.x), x)
     if settings.box is None:
-        return (
-            looking._replace(steps=steps, radii=ends, blind=blind, index=index, last=last),
-            xp.where(lanes | queue, x, point),
-            phase,
-            done,
-        )
-    point = _entered(xp.concat([point[:n], x], axis=0), queue, settings, backend)
-    looking = looking._replace(steps=steps, radii=ends, blind=blind, index=index, last=last)
-    return looking, point, phase, done
+        point = xp.where(looks | queue, x, point)
+    else:
+        point = _entered(xp.concat([point[:n], x], axis=0), queue, settings, backend)
+    return (
+        looking._replace(steps=steps, radii=ends, blind=blind, index=index, last=last),
+        point,
+        done,
+    )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from nelder.batched.backend import Backend
 
-__all__ = ["RANKS", "SLOTS", "Rows", "Vertices", "begin", "rank_of"]
+__all__ = ["RANKS", "SLOTS", "Rows", "Vertices", "rank_of"]
 
 NAN = float("nan")
 
@@ -75,34 +75,6 @@ class Vertices(Protocol):
         `parts` are ``rows.rows`` and, with slots, ``rows.order``.
         """
         ...
-
-
-def begin(values: Any, rows: Any, backend: Backend) -> Rows:
-    """Return rows for vertices (n + 1, w, B), those with a value (n + 1, B) in its order.
-
-    The others, NaN, are to be evaluated in the order in which they are given.
-    """
-    xp = backend.xp
-    count = values.shape[0]
-    known = ~xp.isnan(values)
-    ranked = backend.sum(backend.whole(known))
-    place = backend.iota(count, values) + xp.zeros_like(ranked)
-    ahead = xp.zeros_like(place)
-    for k in range(count):  # how many go before each: lower ones, and equal ones before it
-        lower = (values[k] < values) | ((values[k] == values) & (backend.iota(count, values) > k))
-        ahead = ahead + backend.whole(known & known[k] & lower)
-    # Of m unknown ones the first goes last.
-    earlier = xp.zeros_like(place)
-    for k in range(count):
-        earlier = earlier + backend.whole(~known & ~known[k] & (backend.iota(count, values) > k))
-    to = xp.where(known, ahead, count - 1 - earlier)
-    sorted_values: list[Any] = []
-    sorted_rows: list[Any] = []
-    for k in range(count):
-        here = to == k
-        sorted_values.append(backend.pick(values, here))
-        sorted_rows.append(backend.pick(rows, here[:, None, :]))
-    return backend.vertices.pack(xp.stack(sorted_values), xp.stack(sorted_rows), backend)
 
 
 def rank_of(rows: Rows, f: Any, n: int, backend: Backend) -> Any:
