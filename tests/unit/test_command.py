@@ -345,6 +345,19 @@ def test_errors_survive_pickling():
     ("arguments", "said"),
     [
         ({"arguments": []}, ("arguments", "empty")),
+        ({"arguments": "echo {k}"}, ("arguments='echo {k}'", "expected a list", "'{k}'")),
+        ({"arguments": ["echo", "{k}", 5]}, ("arguments[2]=5", "expected text")),
+        ({"arguments": None}, ("arguments=None", "expected a list")),
+        ({"names": "kk"}, ("names='kk'", "expected a list")),
+        ({"names": [1]}, ("names[0]=1", "expected the name")),
+        ({"value": "stdout"}, ("value='stdout'", "Output.parse")),
+        ({"templates": Template("a", "b")}, ("templates=", "a list", "a Template")),
+        ({"templates": ["in.txt"]}, ("templates[0]='in.txt'", "a Template")),
+        ({"inputs": ["in.txt"]}, ("inputs[0]='in.txt'", "an InputFile")),
+        ({"environment": ["A"]}, ("environment=['A']", "by name")),
+        ({"environment": {"A": 1}}, ("environment={'A': 1}", "texts")),
+        ({"directory": "no-such-folder"}, ("directory='no-such-folder'", "folder")),
+        ({"arguments": ["nelder-has-no-such"]}, ("nelder-has-no-such", "PATH")),
         ({"names": []}, ("names", "empty")),
         ({"names": ["k", "k"]}, ("names", "k", "once")),
         ({"names": ["1k"]}, ("'1k'", "letters")),
@@ -372,6 +385,14 @@ def test_construction_says_what_is_wrong(arguments, said):
     with pytest.raises(InvalidArgumentError) as caught:
         Command(**{"arguments": ["echo", "{k}"], "names": ["k"], **arguments})
     assert all(part in str(caught.value) for part in said)
+
+
+def test_arguments_may_be_paths(tmp_path):
+    script = tmp_path / "double.sh"
+    script.write_text("echo $(($1 * 2))\n")
+    command = Command(["sh", script, "{k:.0f}"], ("k",), directory=tmp_path)
+    assert command.arguments == ("sh", str(script), "{k:.0f}")
+    assert command({"k": 21.0}) == 42.0
 
 
 @pytest.mark.parametrize("name", ["", ".", "/a", "../a", "a/../../b"])

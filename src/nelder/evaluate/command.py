@@ -10,7 +10,7 @@ import shlex
 import shutil
 import signal
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -140,7 +140,7 @@ class Command(_Resources):
 
     Parameters
     ----------
-    arguments : sequence of str
+    arguments : sequence of str or path
         The program and its arguments. A program with a slash in its name is found from `directory`,
         others on the PATH.
     names : sequence of str
@@ -162,7 +162,8 @@ class Command(_Resources):
     Raises
     ------
     InvalidArgumentError
-        There is no such program, a placeholder is no parameter's, a parameter is used nowhere ...
+        There is no such program or directory, a placeholder is no parameter's, a parameter is used
+        nowhere, a number stands where text should ...
 
     Examples
     --------
@@ -185,19 +186,31 @@ class Command(_Resources):
 
     def __post_init__(self, directory: str | Path, timeout: float | None) -> None:
         put = object.__setattr__
-        for name in ("arguments", "names", "templates", "inputs"):
-            put(self, name, tuple(getattr(self, name)))
-        put(self, "environment", dict(self.environment))
+        for name, kind, expected in (
+            ("arguments", str, "text or a path, as in ['./simulate', '--k', '{k}']"),
+            ("names", str, "the name of a parameter, as in ['k']"),
+            ("templates", Template, "a Template"),
+            ("inputs", InputFile, "an InputFile"),
+        ):
+            put(self, name, _items(name, getattr(self, name), kind, expected))
+        put(self, "environment", _variables(self.environment))
+        if not isinstance(self.value, Output):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgumentError(
+                f"value={self.value!r}: expected an Output, as in Output.parse('stdout')"
+            )
         put(self, "_directory", os.path.abspath(directory))
+        if not os.path.isdir(self._directory):
+            raise InvalidArgumentError(f"directory={directory!r}: expected a folder that exists")
         put(self, "_timeout", check_seconds("timeout", timeout))
         if os.name != "posix":
             raise InvalidArgumentError(
                 "arguments: programs as objectives need process groups, which only POSIX has"
             )
         self._check_names()
+        put(self, "_program", self._find_program())
+        self._check_use()
         self._check_files()
         put(self, "inputs", tuple(file.found_from(self._directory) for file in self.inputs))
-        put(self, "_program", self._find_program())
         put(self, "_lock", threading.Lock())
         put(self, "_started", None)
 
@@ -218,6 +231,8 @@ class Command(_Resources):
             raise InvalidArgumentError(
                 f"arguments[0]={self.arguments[0]!r}: expected the same program for all points"
             )
+
+    def _check_use(self) -> None:
         used = frozenset[str]().union(
             *(names_in(text, self.names, where) for where, text in self._texts())
         )
@@ -389,6 +404,30 @@ class Command(_Resources):
         except OutputError as error:
             lost = " (only its last MiB is kept)" if finished.cut and not self.value.file else ""
             raise failure("output", f"{error}{lost}") from error
+
+
+def _items(name: str, given: Any, kind: type, expected: str) -> tuple[Any, ...]:
+    """Return the elements of an argument that is a list of `kind`; paths as text."""
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise InvalidArgumentError(f"{name}={given!r}: expected a list, each {expected}")
+    items: list[Any] = [
+        os.fspath(cast("Any", item)) if isinstance(item, os.PathLike) else item
+        for item in cast("Iterable[Any]", given)
+    ]
+    for i, item in enumerate(items):
+        if not isinstance(item, kind):
+            raise InvalidArgumentError(f"{name}[{i}]={item!r}: expected {expected}")
+    return tuple(items)
+
+
+def _variables(given: Any) -> dict[str, str]:
+    if isinstance(given, Mapping):
+        variables = dict(cast("Mapping[Any, Any]", given))
+        if all(isinstance(text, str) for item in variables.items() for text in item):
+            return variables
+    raise InvalidArgumentError(
+        f"environment={given!r}: expected texts by name, as in {{'OMP_NUM_THREADS': '1'}}"
+    )
 
 
 def _key(values: Mapping[str, float]) -> tuple[float, ...]:
