@@ -888,6 +888,32 @@ def test_a_journal_that_was_begun_with_workers_resumes_without(tmp_path):
     assert not [x for x in have if again[x] and visits[x] < 2], "evaluated although recorded"
 
 
+def test_a_long_journal_of_searches_that_ran_together_is_replayed_whole(tmp_path):
+    """While one is replayed, more of the others is read than there is room for guesses."""
+    path = tmp_path / "many.db"
+    starts = np.random.default_rng(0).uniform(-2.0, 2.0, (3, 8))
+    chance = np.random.default_rng(0)
+    called = []
+
+    def valley(x):  # in which no value comes twice
+        called.append(x)
+        value = np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+        return float(value + 1e-9 * chance.normal())
+
+    valley.__journal__ = {}  # chance is no part of the problem
+    settings = {"x0s": starts, "journal": path, "maxfev": 1300}
+    with ThreadPoolExecutor(3) as executor:
+        many = nelder.multistart(valley, workers=executor, **settings)
+    assert many.nfevs.tolist() == [1300] * 3
+    made = len(nelder.load(path).evaluations)
+    called.clear()
+    again = nelder.multistart(valley, **settings)
+    assert not called
+    assert len(nelder.load(path).evaluations) == made
+    assert again.points.tobytes() == many.points.tobytes()
+    assert again.values.tolist() == many.values.tolist()
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
