@@ -121,22 +121,23 @@ def _from_vertex(initial_vertex: object, step_sizes: object, value: object) -> S
     steps = _steps(vertex, shape, step_sizes)
     units = tf.reshape(tf.eye(n, dtype=vertex.dtype), (n, *shape))
     simplex = tf.concat([vertex[tf.newaxis], vertex + steps * units], axis=0)
-    ends = vertex + steps
-    origin, reached = known(vertex), known(ends)
+    origin, lengths = known(vertex), None if step_sizes is None else known(steps)
     sound = None
-    if origin is None or reached is None:
-        sound = tf.reduce_all(
-            tf.math.is_finite(vertex) & tf.math.is_finite(ends) & (ends != vertex)
-        )
-        simplex = _asserted(simplex, sound)
-    else:
+    if origin is not None:
         _check_finite("initial_vertex", origin)
-        _check_steps(origin, reached)
+    if origin is not None and lengths is not None:
+        _check_steps(origin, np.broadcast_to(lengths, shape))
+    elif origin is None or step_sizes is not None:
+        ends = vertex + steps
+        sound = tf.math.is_finite(vertex) & tf.math.is_finite(ends) & tf.not_equal(ends, vertex)
+        sound = tf.reduce_all(sound)
+        simplex = _asserted(simplex, sound)
     values = _known_values("objective_at_initial_vertex", value, vertex.dtype, ())
     return Start(simplex, None if values is None else values[tf.newaxis], n, shape, sound)
 
 
 def _steps(vertex: Any, shape: tuple[int, ...], step_sizes: object) -> Any:
+    """Return steps of a shape that broadcasts to `shape`."""
     if step_sizes is None:
         small = tf.constant(ABSOLUTE, vertex.dtype)
         return tf.where(tf.abs(vertex) < NEGLIGIBLE, small, vertex * RELATIVE)
@@ -146,12 +147,12 @@ def _steps(vertex: Any, shape: tuple[int, ...], step_sizes: object) -> Any:
         fits = np.broadcast_shapes(given, shape) == shape
     except ValueError:
         fits = False
-    if not fits:
-        raise InvalidArgumentError(
-            f"step_sizes has shape {given}: expected one that broadcasts to that of "
-            f"initial_vertex, {shape}"
-        )
-    return tf.broadcast_to(steps, shape)
+    if fits:
+        return steps
+    raise InvalidArgumentError(
+        f"step_sizes has shape {given}: expected one that broadcasts to that of initial_vertex, "
+        f"{shape}"
+    )
 
 
 def _from_simplex(initial_simplex: object, values: object) -> Start:
@@ -245,13 +246,15 @@ def _check_finite(name: str, array: Any) -> None:
         raise InvalidArgumentError(f"{name}{list(at)}={array[at]}: expected a finite number")
 
 
-def _check_steps(origin: Any, reached: Any) -> None:
+def _check_steps(origin: Any, steps: Any) -> None:
+    with np.errstate(over="ignore"):
+        reached = np.asarray(origin + steps)
     wrong = np.argwhere((reached == origin) | ~np.isfinite(reached))
     if len(wrong):
         at = tuple(wrong[0].tolist())
         raise InvalidArgumentError(
-            f"the first simplex is degenerate: initial_vertex{list(at)}={origin[at]} goes to "
-            f"{reached[at]}, expected step_sizes that lead to another finite number"
+            f"step_sizes={steps[at]}: expected a step that leads from initial_vertex{list(at)}="
+            f"{origin[at]} to another finite number, got {reached[at]}"
         )
 
 

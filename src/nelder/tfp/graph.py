@@ -18,7 +18,8 @@ each of many lanes, has more of them than one search can bear. Here an iteration
 matrices, which gives all four points that may be needed, and lookups by m in small tables.
 
 A simplex is an array (n + 1, n + 1): the vertices, best first, and in the last column their values.
-It is of float64 whatever the caller's dtype, as in eager mode.
+It is of float64 whatever the caller's dtype, as in eager mode. Tensors are compared by
+``tf.equal``: in a graph of TensorFlow 1, ``==`` asks whether two are the same object.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ def _iteration(objective: Objective, n: int, settings: Settings) -> Callable[...
             x = tf.gather(points, tf.gather(second, m))[:n]
             f = objective.point(x)
             expands = m > n
-            limit = tf.where(m == 0, values[n], f_r)
+            limit = tf.where(tf.equal(m, 0), values[n], f_r)
             lower = tf.where(expands, f < limit, f <= limit)
             f = tf.where(lower, f, limit)
             higher = tf.where(lower | expands, _higher(values, f), unchanged)
@@ -198,7 +199,7 @@ def _iteration(objective: Objective, n: int, settings: Settings) -> Callable[...
         vertex = tf.concat([x, f[tf.newaxis]], axis=0)
         simplex = tf.concat([simplex, vertex[tf.newaxis]], axis=0)
         simplex = tf.gather(simplex, tf.gather(order, higher))
-        return simplex, iterations + 1, evaluations, higher == unchanged
+        return simplex, iterations + 1, evaluations, tf.equal(higher, unchanged)
 
     return iteration
 
