@@ -49,8 +49,8 @@ class MultistartProgress:
         The best point of all so far; the first start where there is no value yet.
     fun : float
         Its value; infinite where there is none yet.
-    searches : int
-        How many there are.
+    total : int
+        How many searches there are.
     ended : int
         How many of them have ended.
     nfev : int
@@ -66,7 +66,7 @@ class MultistartProgress:
     over: bool
     x: Any
     fun: float
-    searches: int
+    total: int
     ended: int
     nfev: int
     nahead: int

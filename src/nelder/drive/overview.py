@@ -30,14 +30,14 @@ class Tally(NamedTuple):
         The best point of theirs; any where there is none.
     fun : float
         Its value, or inf.
-    searches, ended : int
+    total, ended : int
         How many there are in all, and how many of them have ended.
     nfev, nahead : int
     """
 
     x: NDArray[np.float64]
     fun: float
-    searches: int
+    total: int
     ended: int
     nfev: int
     nahead: int
@@ -107,7 +107,7 @@ class Overview:
         self._shown = time.perf_counter()
         with self._turn:
             parts = list(self._parts.values())
-            x, fun, searches, ended, nfev, nahead = self._tally()
+            x, fun, total, ended, nfev, nahead = self._tally()
         for part in parts:
             at, value = part.best
             if value < fun:
@@ -117,7 +117,7 @@ class Overview:
                 over=over,
                 x=self._restore(x.copy()),
                 fun=fun,
-                searches=searches,
+                total=total,
                 ended=ended,
                 nfev=nfev + sum(part.nfev for part in parts),
                 nahead=nahead + sum(part.nahead for part in parts),

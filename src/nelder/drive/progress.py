@@ -235,9 +235,9 @@ class MultistartLine(_Line):
 
     def __call__(self, now: MultistartProgress) -> None:
         """Draw the searches; at their end leave the line standing."""
-        spent = max(now.ended / now.searches, now.elapsed / self._maxtime)
+        spent = max(now.ended / now.total, now.elapsed / self._maxtime)
         parts = [
-            f"{now.ended} of {now.searches} searches",
+            f"{now.ended} of {now.total} searches",
             f"{now.nfev} evaluations",
             f"best {now.fun:.6g}",
             _rate(now.nfev, now.elapsed),
