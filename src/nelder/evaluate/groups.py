@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 import weakref
 
 from nelder.evaluate import guardian
@@ -40,7 +41,8 @@ class Groups:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C and a closed terminal are not for it
         )
-        self.close = weakref.finalize(self, _close, self._guardian)
+        self._lock = threading.Lock()  # once it is closed, the number may be another file's
+        self.close = weakref.finalize(self, _close, self._guardian, self._lock)
 
     def announce(self) -> str:
         """Return a mark for a program that is about to be started, for its environment."""
@@ -63,13 +65,14 @@ class Groups:
     def _tell(self, line: str) -> None:
         """Tell the guardian; whoever has killed it wants to do without."""
         assert self._guardian.stdin is not None
-        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
-            os.write(self._guardian.stdin.fileno(), f"{line}\n".encode())
+        with self._lock, contextlib.suppress(OSError):
+            if not self._guardian.stdin.closed:
+                os.write(self._guardian.stdin.fileno(), f"{line}\n".encode())
 
 
-def _close(guardian: subprocess.Popen[bytes]) -> None:
+def _close(guardian: subprocess.Popen[bytes], lock: threading.Lock) -> None:
     """End the guardian."""
     assert guardian.stdin is not None
-    with contextlib.suppress(OSError):
+    with lock, contextlib.suppress(OSError):
         guardian.stdin.close()
     guardian.wait()
