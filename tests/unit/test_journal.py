@@ -327,6 +327,7 @@ def test_other_settings_are_refused_and_named(path):
     assert str(caught.value).splitlines()[1:] == [
         "  method.xatol: recorded 1e-08, now 1e-06",
         "  x0[1]: recorded 1.0, now 2.0",
+        "repeat that call, or take another file or study",
     ]
     assert isinstance(caught.value, ValueError)
     Journal.open(path, "main", recorded).close()  # and the refusal holds no lock

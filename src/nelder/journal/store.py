@@ -254,6 +254,7 @@ def _study(connection: sqlite3.Connection, file: str, name: str, settings: Any) 
         raise JournalMismatchError(
             f"{file}, study {name!r}, belongs to another problem or other settings:\n  "
             + "\n  ".join(found)
+            + "\nrepeat that call, or take another file or study"
         )
     return key
 
