@@ -1,7 +1,8 @@
-"""The search that `kills` kills: a program of its own.
+"""The search, or searches, that `kills` kills: a program of its own.
 
 ``python -m benchmarks.killed FOLDER SEED WORKERS RUN`` minimises, or goes on, and writes the result
-to FOLDER. WORKERS is "none", "threads" or "processes".
+to FOLDER. WORKERS is "none", "threads" or "processes". SEED says from where; every fourth is a
+`multistart`.
 
 Beside the journal it keeps two logs of its own, a line each, on disk before anything goes on:
 ``answered`` by the objective before it returns a value, ``acknowledged`` by the driver once the
@@ -25,13 +26,27 @@ import nelder
 from nelder.evaluation import Evaluation
 from nelder.journal.store import Journal
 
-__all__ = ["ACKNOWLEDGED", "ANSWERED", "JOURNAL", "RESULT", "read_log", "search", "told"]
+__all__ = [
+    "ACKNOWLEDGED",
+    "ANSWERED",
+    "JOURNAL",
+    "MANY",
+    "MANY_MAXFEV",
+    "RESULT",
+    "WORKERS",
+    "is_many",
+    "read_log",
+    "search",
+    "told",
+]
 
 ANSWERED, ACKNOWLEDGED, JOURNAL, RESULT = "answered", "acknowledged", "fit.db", "result.json"
 RUN = "NELDER_BENCH_RUN"  # the number of the run, which workers inherit
 SLEEP = 0.001  # seconds, of an evaluation
 MAXFEV = 400
-DIMENSIONS = (2, 4, 8)
+DIMENSIONS = (2, 4, 8)  # then many searches, in the last of these
+MANY = 3  # searches of a multistart,
+MANY_MAXFEV = 1300  # each of more evaluations than a search has room for guesses
 WORKERS = {"none": None, "threads": ThreadPoolExecutor(3), "processes": 2}
 
 
@@ -73,20 +88,36 @@ def read_log(log: Path) -> list[tuple[int, str, str]]:
     return [(int(run), x, value) for run, x, value in words]
 
 
-def search(seed: int, fun: Any, **settings: Any) -> nelder.Result:
-    """Minimise from a start that `seed` draws."""
+def is_many(seed: int) -> bool:
+    """Whether `search` runs several searches."""
+    return seed % (len(DIMENSIONS) + 1) == len(DIMENSIONS)
+
+
+def search(seed: int, fun: Any, **settings: Any) -> nelder.Result | nelder.MultistartResult:
+    """Minimise from a start, or from several, that `seed` draws."""
     random = np.random.default_rng(seed)
-    x0 = random.uniform(-2.0, 2.0, DIMENSIONS[seed % len(DIMENSIONS)])
+    if is_many(seed):
+        x0s = random.uniform(-2.0, 2.0, (MANY, DIMENSIONS[-1]))
+        return nelder.multistart(fun, x0s, maxfev=MANY_MAXFEV, **settings)
+    x0 = random.uniform(-2.0, 2.0, DIMENSIONS[seed % (len(DIMENSIONS) + 1)])
     return nelder.minimize(fun, x0, maxfev=MAXFEV, history=True, **settings)
 
 
-def told(result: nelder.Result) -> dict[str, Any]:
+def told(result: nelder.Result | nelder.MultistartResult) -> dict[str, Any]:
     """Return all of a result but times and what was looked ahead for, to the last bit."""
-    assert result.history is not None
-    arrays = {"x": result.x, **result.final_simplex._asdict(), **result.history._asdict()}
+    if isinstance(result, nelder.MultistartResult):
+        each = {name: getattr(result, name) for name in ("points", "values", "statuses", "nfevs")}
+        minima = [[m.fun.hex(), m.searches.tolist()] for m in result.minima]
+        return _exact(each) | {"minima": minima, "best": told(result.best)}
+    arrays = {"x": result.x, **result.final_simplex._asdict()}
+    if result.history is not None:
+        arrays |= result.history._asdict()
     counts = {name: result[name] for name in ("nfev", "nit", "nshrink", "nrestart", "nfailed")}
-    exact = {name: array.tobytes().hex() for name, array in arrays.items()}
-    return exact | counts | {"fun": result.fun.hex(), "status": result.status.name}
+    return _exact(arrays) | counts | {"fun": result.fun.hex(), "status": result.status.name}
+
+
+def _exact(arrays: dict[str, NDArray[Any]]) -> dict[str, str]:
+    return {name: array.tobytes().hex() for name, array in arrays.items()}
 
 
 def main(folder: Path, seed: int, workers: str, run: str) -> None:

@@ -15,8 +15,11 @@ from benchmarks.killed import (
     ACKNOWLEDGED,
     ANSWERED,
     JOURNAL,
+    MANY,
+    MANY_MAXFEV,
     RESULT,
     WORKERS,
+    is_many,
     read_log,
     search,
     told,
@@ -39,7 +42,13 @@ class Count:
 
     Attributes
     ----------
-    searches, kills : int
+    searches : int
+        Or calls of `multistart`.
+    many : int
+        Of these, calls of `multistart`.
+    kills : int
+    kills_of_many : int
+        Of these, those of a `multistart`.
     changes : int
         Runs that went on with another kind of workers than the one before.
     acknowledged : int
@@ -57,7 +66,9 @@ class Count:
     """
 
     searches: int = 0
+    many: int = 0
     kills: int = 0
+    kills_of_many: int = 0
     changes: int = 0
     acknowledged: int = 0
     missing: int = 0
@@ -121,12 +132,14 @@ def _one_search(folder: Path, seed: int, moments: random.Random, count: Count) -
             break
         assert count.kills < KILLS, f"a run did not end within {PATIENCE} s"
         count.kills += 1
+        count.kills_of_many += is_many(seed)
         count.by_workers[workers] += 1
         count.missing += _missing(folder)
     time.sleep(1.5)  # workers of killed drivers end themselves
     acknowledged, answered = (read_log(folder / name) for name in (ACKNOWLEDGED, ANSWERED))
     result = json.loads((folder / RESULT).read_text(encoding="ascii"))
     count.searches += 1
+    count.many += is_many(seed)
     count.acknowledged += len(acknowledged)
     count.missing += _missing(folder)
     count.again += _again(folder)
@@ -167,31 +180,41 @@ def run() -> Report:
             Table(
                 "Searches",
                 [
-                    "searches",
+                    "calls",
+                    "ended",
                     "kills",
+                ],
+                [
+                    [
+                        "`minimize`",
+                        count.searches - count.many,
+                        count.kills - count.kills_of_many,
+                    ],
+                    [
+                        f"`multistart`, {MANY} searches of {MANY_MAXFEV} evaluations",
+                        count.many,
+                        count.kills_of_many,
+                    ],
+                ],
+            ),
+            Table(
+                "All together",
+                [
                     "gone on with other workers",
                     "evaluations recorded",
                     "on their way when killed",
                     "s",
                 ],
-                [
-                    [
-                        count.searches,
-                        count.kills,
-                        count.changes,
-                        count.acknowledged,
-                        count.wasted,
-                        seconds,
-                    ]
-                ],
+                [[count.changes, count.acknowledged, count.wasted, seconds]],
             ),
         ],
         [
-            "A search in a process of its own is killed with SIGKILL at a random moment, up to "
-            f"{WINDOW['none']:g} s ({WINDOW['processes']:g} s with processes) after `minimize` is "
-            "called, so while it opens, replays, evaluates, records or closes; the same call goes "
-            "on, with other workers as chance will have it (none, three threads, two processes of "
-            "nelder's), until the search has ended. The moments are drawn with a fixed seed.",
+            "A search, or a `multistart` of several, runs in a process of its own, which is killed "
+            "with SIGKILL at a random moment, up to "
+            f"{WINDOW['none']:g} s ({WINDOW['processes']:g} s with processes) after the call, so "
+            "while it opens, replays, evaluates, records or closes; the same call goes on, with "
+            "other workers as chance will have it (none, three threads, two processes of "
+            "nelder's), until it has ended. The moments are drawn with a fixed seed.",
             "An evaluation counts as finished once its value has come back to the driver and "
             "`Journal.append` has returned; only then is it used. The driver then notes it in a "
             "log of its own (O_APPEND, fsync). It is lost if it is not in the journal after a "
@@ -200,9 +223,9 @@ def run() -> Report:
             "On their way when killed: evaluations that were made, but whose values the driver had "
             "not recorded yet, at most as many at a time as there are workers; they are made "
             "again. Guesses of the look-ahead count in all figures.",
-            "Results are compared with those of `minimize` without workers and journal: every "
-            "point and value in order, the last simplex, all counters and the status; but not what "
-            "was looked ahead for, nor times.",
+            "Results are compared with those of the call without workers and journal: every point "
+            "and value in order, the last simplex, all counters and the status, and of a "
+            "`multistart` what each search found; but not what was looked ahead for, nor times.",
             "A kill does not take the system's cache with it, as a power failure would: that "
             "everything is on the disk rests on SQLite's and the journal's fsync, and is not "
             "tested here.",
