@@ -33,7 +33,7 @@ $(VENV)/for-%: $(VENV)/made pyproject.toml
 demo: $(VENV)/nelder $(VENV)/for-demo
 	$(BIN)/python examples/nist_fits.py
 
-test: $(VENV)/nelder $(VENV)/for-test $(VENV)/for-docs
+test: $(VENV)/nelder $(VENV)/for-test $(VENV)/for-libraries $(VENV)/for-docs
 	$(BIN)/python -m pytest --durations=8
 
 test-uncompiled:
