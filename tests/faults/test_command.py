@@ -274,13 +274,15 @@ def no_more_files():
 
 
 @pytest.mark.parametrize("used", [False, True])
-def test_too_many_open_files(used):
+def test_too_many_open_files(used, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     command = shell("echo $1", fresh=True)
     if used:
         assert command([1.0]) == 1.0
     with no_more_files():
         message = not_run(command)
     assert "Too many open files" in message
+    assert len(os.listdir(tmp_path)) == used  # the folder of the first time
     assert command([2.0]) == 2.0
 
 

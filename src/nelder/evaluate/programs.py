@@ -70,7 +70,11 @@ class Programs:
         self._places: set[Place] = set()
         self._number = itertools.count(1)
         self._folder = tempfile.mkdtemp(prefix="nelder-")
-        self._groups = Groups(self._folder)
+        try:
+            self._groups = Groups(self._folder)
+        except BaseException:
+            os.rmdir(self._folder)
+            raise
 
     @contextlib.contextmanager
     def fresh_folder(self) -> Generator[Path]:
