@@ -58,7 +58,11 @@ class ReturnValueError(EvaluationError, TypeError):
 
 
 class ExecutorError(NelderError, RuntimeError):
-    """An executor broke; points that it had are asked for again when the call is repeated."""
+    """There is no way to evaluate at present.
+
+    An executor broke, a process or program cannot be started, the disk for its files is full. Points
+    that were under way are asked for again when the call is repeated.
+    """
 
 
 class JournalError(NelderError, RuntimeError):

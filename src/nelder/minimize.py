@@ -90,7 +90,8 @@ def minimize(
     retries : int, default 0
         How often a failed evaluation is made again before it counts as one.
     timeout : float, optional
-        Seconds that one evaluation may take. It is made in a process of its own, which is ended.
+        Seconds that one evaluation may take. It is made in a process of its own, which is ended. A
+        native objective takes none.
     workers : int, Executor or (Executor, int), optional
         Evaluate on so many processes (needs ``nelder[parallel]``), or on any
         `concurrent.futures.Executor`: threads, loky, dask, MPI; with the number of its workers
@@ -118,7 +119,7 @@ def minimize(
         `fun` raised, or there was no value for another reason. ``error.x`` is the point,
         ``error.result`` the search so far.
     ExecutorError
-        The executor broke. ``error.result`` is the search so far.
+        The executor broke, or a program cannot be run. ``error.result`` is the search so far.
     JournalError
         The journal cannot be read or written (`JournalError`), is open in another process
         (`JournalLockedError`), or belongs to something else (`JournalMismatchError`).

@@ -4,6 +4,7 @@ import ctypes
 import decimal
 import functools
 import itertools
+import itertools
 import math
 import signal
 import sys
@@ -696,3 +697,19 @@ def test_threads_share_a_method_and_progress(capsys):
         for result in together:
             same(result, alone)
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("on_failure", ["raise", "worst", "stop"])
+def test_that_there_is_no_way_to_evaluate_is_no_failure_of_a_point(on_failure):
+    """As where a program cannot be run: the search ends, and what it found is kept."""
+    count = itertools.count(1)
+
+    def objective(x):
+        if next(count) > 9:
+            raise nelder.ExecutorError("the disk is full")
+        return rosenbrock(x)
+
+    with pytest.raises(nelder.ExecutorError, match=r"^the disk is full$") as error:
+        nelder.minimize(objective, [-1.2, 1.0], on_failure=on_failure)
+    assert error.value.result.nfev == 9
+    assert error.value.result.nfailed == 0

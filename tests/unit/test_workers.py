@@ -193,7 +193,7 @@ def test_a_process_pool_executor_gives_the_bits_of_one(processes):
         assert executor.submit(abs, -7).result(PATIENCE) == 7  # it stays the caller's
 
 
-@pytest.mark.parametrize("how", [{"workers": 1}, {"workers": 3}, {"timeout": PATIENCE}])
+@pytest.mark.parametrize("how", [{"workers": 1}, {"workers": 3}])
 def test_native_objectives_run_in_threads(how):
     before = children()
     expected = nelder.minimize(native, X0, maxfev=200, history=True)

@@ -17,7 +17,7 @@ from nelder.core.machine import Stage
 from nelder.drive.callback import Callback
 from nelder.drive.history import Recorder
 from nelder.drive.progress import MakeMonitor, Monitor, Restore
-from nelder.errors import EvaluationError, NelderError, ReturnValueError
+from nelder.errors import EvaluationError, ExecutorError, NelderError, ReturnValueError
 from nelder.options import Budget, OnFailure
 from nelder.result import History, IntermediateResult, Result, Status
 from nelder.search.search import Search
@@ -248,6 +248,8 @@ def _loop(
             evaluator.run(search.stage, leg)
         except _OutOfTimeError:
             return Status.MAXTIME
+        except ExecutorError:  # there is no way to evaluate: it says nothing of the point
+            raise
         except Exception as error:
             x = observers.restore(search.stage.x)
             if isinstance(error, ReturnValueError) and error.result is None:
