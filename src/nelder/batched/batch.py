@@ -34,8 +34,8 @@ def begin(x0s: Any, settings: Settings, builder: Any, backend: Backend) -> tuple
         x0s = xp.minimum(xp.maximum(x0s, lower), upper)
     vertices = first_simplexes(builder, x0s, settings, backend)
     edges = xp.abs(vertices[1:] - vertices[:1])
-    flat = backend.any(xp.max(edges, axis=0) == 0.0)
-    same = backend.any(xp.max(edges, axis=1) == 0.0)
+    flat = backend.any(xp.equal(xp.max(edges, axis=0), 0.0))
+    same = backend.any(xp.equal(xp.max(edges, axis=1), 0.0))
     return first_state(vertices, settings, backend), flat | same
 
 
@@ -73,12 +73,12 @@ def only_point(problem: Problem, settings: Settings) -> BatchResult:
     x0s = backend.columns(problem.leaves)
     x = backend.constant(np.array(box.fixed).reshape(-1, 1), x0s) + xp.zeros_like(x0s)
     f = problem.values(backend.points(x), problem.data)
-    zero = backend.whole(f != f) * 0
+    zero = backend.whole(xp.not_equal(f, f)) * 0
     f = xp.where(xp.isnan(f), float("inf"), f)
     status = xp.where(f < float("inf"), zero + int(Status.CONVERGED), int(Status.NO_FINITE_VALUE))
     status = xp.where(f <= settings.target, zero + int(Status.TARGET), status)
-    status = xp.where(f == -float("inf"), zero + int(Status.UNBOUNDED), status)
-    failed = backend.whole(f == float("inf"))
+    status = xp.where(xp.equal(f, -float("inf")), zero + int(Status.UNBOUNDED), status)
+    failed = backend.whole(xp.equal(f, float("inf")))
     return _result(x, Outcome(x, f, status, zero + 1, zero, zero, zero, failed), problem)
 
 
@@ -91,11 +91,11 @@ def result(found: Outcome, problem: Problem, settings: Settings) -> BatchResult:
 
 
 def _result(x: Any, found: Outcome, problem: Problem) -> BatchResult:
-    status = found.status
+    status, xp = found.status, problem.library.xp
     return BatchResult(
         x=problem.structured(problem.library.points(x)),
         fun=found.fun,
-        success=(status == int(Status.CONVERGED)) | (status == int(Status.TARGET)),
+        success=xp.equal(status, int(Status.CONVERGED)) | xp.equal(status, int(Status.TARGET)),
         status=status,
         nfev=found.nfev,
         nit=found.nit,

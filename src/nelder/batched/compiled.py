@@ -88,17 +88,18 @@ def cascade(
     sizes : tuple of int
         How many lanes the loops after the first have.
     """
+    xp = backend.xp
     fewer = sizes[0] if sizes else 0
 
     def goes_on(state: State) -> Any:
-        running = backend.whole(state.phase != DONE)
-        return backend.xp.sum(running) > fewer
+        running = backend.whole(xp.not_equal(state.phase, DONE))
+        return xp.sum(running) > fewer
 
     def body(state: State, tick: Any) -> State:
         state = step(state, evaluate(state.point, data), settings, backend)
         if backend.resums:
             return state
-        due = tick % period == period - 1
+        due = xp.equal(tick % period, period - 1)
         return state._replace(sum=backend.when(due, partial(refreshed, state), state.sum))
 
     def refreshed(state: State, total: Any) -> Any:
@@ -109,7 +110,7 @@ def cascade(
     found = outcome(state, settings, backend)
     if not sizes:
         return found
-    lanes = backend.first_running(state.phase == DONE, fewer)
+    lanes = backend.first_running(xp.equal(state.phase, DONE), fewer)
     part = cascade(
         evaluate,
         backend.take(state, lanes),

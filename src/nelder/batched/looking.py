@@ -47,11 +47,11 @@ def look(s: Look, settings: Settings, backend: Backend) -> Arrays:
     xp, n = backend.xp, settings.n
     axes = backend.iota(n, s.best)
     near = 64.0 * settings.numbers.eps * xp.abs(s.lowest)
-    unseen = (s.f == s.lowest) | (xp.abs(s.f - s.lowest) <= near)
-    blind = s.blind & ~((axes == s.index // 2) & ~unseen & (s.index >= 0))
+    unseen = xp.equal(s.f, s.lowest) | (xp.abs(s.f - s.lowest) <= near)
+    blind = s.blind & ~(xp.equal(axes, s.index // 2) & ~unseen & (s.index >= 0))
 
     # The look: the same, a wider one where it is over, or the first.
-    over = ~s.new & (s.index == s.last)
+    over = ~s.new & xp.equal(s.index, s.last)
     scale = _scale(s.best, s.steps, backend)
     wider = xp.minimum(xp.maximum(WIDER * s.radii, FIRST * scale), scale)
     wider = xp.where(blind & (wider > s.radii), wider, xp.zeros_like(wider))
@@ -68,7 +68,7 @@ def look(s: Look, settings: Settings, backend: Backend) -> Arrays:
         if lower is not None:
             end = xp.minimum(xp.maximum(end, lower), upper)
         sides.append(end)
-    there = [(end != s.best) & xp.isfinite(end) for end in sides]
+    there = [(xp.not_equal(end, s.best)) & xp.isfinite(end) for end in sides]
     start = xp.where(fresh, -1, s.index)
     none = xp.zeros_like(axes) + 2 * n
     candidates = [
@@ -82,8 +82,8 @@ def look(s: Look, settings: Settings, backend: Backend) -> Arrays:
         for side, is_there in enumerate(there)
     ]
     last = xp.where(fresh, xp.max(xp.maximum(*points), axis=0), s.last)
-    end = xp.where(index % 2 == 0, *sides)
-    x = xp.where((axes == index // 2) & (index >= 0), end, s.best)
+    end = xp.where(xp.equal(index % 2, 0), *sides)
+    x = xp.where(xp.equal(axes, index // 2) & (index >= 0), end, s.best)
     return radii, blind, index, last, x, done
 
 

@@ -74,7 +74,7 @@ def first_simplexes(builder: Any, x0s: Any, settings: Settings, backend: Backend
     elif isinstance(builder, (AffineSimplex, AxisSimplex, FminsearchSimplex, StepSimplex)):
         ends = _ends(builder, x0s, lower, upper, backend)
         axes = backend.iota(n, x0s)
-        rows = [x0s, *(xp.where(axes == i, ends, x0s) for i in range(n))]
+        rows = [x0s, *(xp.where(xp.equal(axes, i), ends, x0s) for i in range(n))]
     else:
         return backend.built(builder, x0s, *_bounds(settings))
     vertices = xp.stack(rows)
@@ -93,7 +93,7 @@ def _ends(builder: Any, x0s: Any, lower: Any, upper: Any, backend: Backend) -> A
     if isinstance(builder, AffineSimplex):
         return (1.0 + builder.b) * x0s + builder.a
     if isinstance(builder, FminsearchSimplex):
-        return xp.where(x0s == 0.0, builder.a, (1.0 + builder.b) * x0s)
+        return xp.where(xp.equal(x0s, 0.0), builder.a, (1.0 + builder.b) * x0s)
     if isinstance(builder, StepSimplex):
         steps = np.asarray(builder.steps, dtype=np.float64)
         if steps.ndim and len(steps) != n:
@@ -110,7 +110,7 @@ def _ends(builder: Any, x0s: Any, lower: Any, upper: Any, backend: Backend) -> A
 def _axis_steps(builder: AxisSimplex, x0s: Any, lower: Any, upper: Any, backend: Backend) -> Any:
     xp = backend.xp
     relative = builder.relative * xp.abs(x0s)
-    steps = xp.where(relative == 0.0, builder.absolute, relative)
+    steps = xp.where(xp.equal(relative, 0.0), builder.absolute, relative)
     if lower is None:
         return steps
     quarter = 0.25 * upper - 0.25 * lower + xp.zeros_like(x0s)

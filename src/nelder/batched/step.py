@@ -87,34 +87,34 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
     """Return the state after the values `f` (B,) of the pending points ``s.point``."""
     xp, n, whole = backend.xp, settings.n, backend.whole
     f, waits, move, rank = backend.settle(s.opaque, _moves(s, f, settings, backend))
-    minus = f == -INF
+    minus = xp.equal(f, -INF)
 
     # The vertices. The worst may go, or be moved away from; the one before it is the worst then, or
     # is the next to be evaluated.
     row = s.point
     if settings.probe and settings.box is not None:
-        row = _entered(row, move == RESTARTS, settings, backend)
+        row = _entered(row, xp.equal(move, RESTARTS), settings, backend)
     best = backend.vertices.row(s.simplex, 0, backend)
     worst = backend.vertices.row(s.simplex, n, backend)
-    near = backend.vertices.either(s.simplex, move == CONTRACTS, 1, n - 1, backend)
+    near = backend.vertices.either(s.simplex, xp.equal(move, CONTRACTS), 1, n - 1, backend)
     enters = move >= TRY_EXPAND
-    first = (move == BETTER) | (move == RESTARTS)
+    first = xp.equal(move, BETTER) | xp.equal(move, RESTARTS)
     at = xp.where(first, 0, xp.zeros_like(rank) - 1)
     last = xp.where(enters, n, at)
     at = xp.where(enters, rank, at)
     best, worst, near, row, at, last = backend.settle(s.opaque, (best, worst, near, row, at, last))
     simplex = backend.vertices.put(s.simplex, f, row, at, last, backend)
-    forget = (move == CONTRACTS) | (move == RESTARTS)
+    forget = xp.equal(move, CONTRACTS) | xp.equal(move, RESTARTS)
     simplex = Rows(*backend.settle(s.opaque, backend.vertices.forget(simplex, forget, backend)))
-    new_best = xp.where(at == 0, row, best)
+    new_best = xp.where(xp.equal(at, 0), row, best)
     queued = move >= OF_SHRINK
     complete = queued & ~xp.isnan(simplex.values[n])
-    stays = (move == REFUSED) | (move == BETTER) | (move == TRY_EXPAND)
-    stays = stays | (move == TRY_OUTSIDE) | (move == TRY_INSIDE)
-    new_worst = xp.where(stays, worst, xp.where(rank == n, row, near))
+    stays = xp.equal(move, REFUSED) | xp.equal(move, BETTER) | xp.equal(move, TRY_EXPAND)
+    stays = stays | xp.equal(move, TRY_OUTSIDE) | xp.equal(move, TRY_INSIDE)
+    new_worst = xp.where(stays, worst, xp.where(xp.equal(rank, n), row, near))
 
     # Their sum.
-    accepted = (move == TAKEN) | (move == REFUSED) | (move == BETTER)
+    accepted = xp.equal(move, TAKEN) | xp.equal(move, REFUSED) | xp.equal(move, BETTER)
     stale = s.stale + whole(accepted)
     due = (accepted & (stale > REFRESH * n)) | complete
     stale = xp.where(due, 0, stale)
@@ -132,7 +132,7 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
     huge = xp.where(due, seen_huge, s.huge)
 
     # What comes next.
-    shrunk = complete & (move == OF_SHRINK)
+    shrunk = complete & xp.equal(move, OF_SHRINK)
     iterated = (accepted & ~minus) | shrunk
     asked = iterated | complete
     stale, total, new_best, new_worst, asked, complete = backend.settle(
@@ -146,23 +146,23 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
     # The next point.
     centroid = total * (1.0 / n)
     z = centroid + factor * (centroid - new_worst[:n])
-    base = xp.where(move == CONTRACTS, best[:n], s.base)
-    z = xp.where(then == SHRINKS, base + settings.shrinkage * (near[:n] - base), z)
+    base = xp.where(xp.equal(move, CONTRACTS), best[:n], s.base)
+    z = xp.where(xp.equal(then, SHRINKS), base + settings.shrinkage * (near[:n] - base), z)
     if settings.final_centroid:
-        z = _final(z, then == CLOSES, simplex, n, backend)
+        z = _final(z, xp.equal(then, CLOSES), simplex, n, backend)
     point = z
     if settings.box is not None:
         z, x = settings.box.place(z, backend)
         point = xp.concat([z, x], axis=0)
     tries = (then >= REFLECTS) & (then <= CONTRACTS_INSIDE)
     far = tries & huge & backend.any(~(xp.abs(point) <= s.far))
-    point = xp.where(then == BEGINS, near, point)
+    point = xp.where(xp.equal(then, BEGINS), near, point)
 
     # What is outside of the simplex.
     looking = s.looking
-    nrestart, lowest, done = s.nrestart, simplex.values[0], then == ENDS
+    nrestart, lowest, done = s.nrestart, simplex.values[0], xp.equal(then, ENDS)
     if looking is not None:
-        outside = waits & ((s.phase == PROBE) | (s.phase == CENTROID))
+        outside = waits & (xp.equal(s.phase, PROBE) | xp.equal(s.phase, CENTROID))
         lower = outside & (f < looking.f)
         looking = looking._replace(
             x=xp.where(lower, s.point[-n:], looking.x), f=xp.where(lower, f, looking.f)
@@ -171,17 +171,17 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
             looking, point, done = _look(
                 s, looking, f, point, move, then, new_best, settings, backend
             )
-            nrestart = nrestart + whole(move == RESTARTS)
+            nrestart = nrestart + whole(xp.equal(move, RESTARTS))
         lowest = xp.where(looking.f < lowest, looking.f, lowest)
 
     # Whether the lane is done, and why.
     nfev, nit = s.nfev + whole(waits), s.nit + whole(iterated)
     status = _status(s, then, done, minus | far, lowest, nfev, nit, looking, settings, backend)
     status = backend.settle(s.opaque, status)
-    stop = status != int(Status.RUNNING)
+    stop = xp.not_equal(status, int(Status.RUNNING))
     phase = s.phase
     for next_, becomes in _PHASES.items():
-        phase = xp.where(then == next_, becomes, phase)
+        phase = xp.where(xp.equal(then, next_), becomes, phase)
     return State(
         phase=xp.where(stop, DONE, phase),
         status=status,
@@ -189,7 +189,7 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
         point=xp.where(stop, s.point, point),
         sum=total,
         base=base,
-        reflected=xp.where(move == TRY_OUTSIDE, f, s.reflected),
+        reflected=xp.where(xp.equal(move, TRY_OUTSIDE), f, s.reflected),
         stale=stale,
         seen_huge=seen_huge,
         huge=huge,
@@ -198,7 +198,7 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
         nit=nit,
         nshrink=s.nshrink + whole(shrunk),
         nrestart=nrestart,
-        nfailed=s.nfailed + whole(waits & (f == INF)),
+        nfailed=s.nfailed + whole(waits & xp.equal(f, INF)),
         looking=looking,
         opaque=s.opaque,
     )
@@ -220,28 +220,30 @@ def _moves(s: State, f: Any, settings: Settings, backend: Backend) -> Moved:
     """Decide by the table of `core.machine`; -inf is taken wherever it comes."""
     xp, n, phase, values = backend.xp, settings.n, s.phase, s.simplex.values
     best, second, worst = values[0], values[n - 1], values[n]
-    waits = phase != DONE
+    waits = xp.not_equal(phase, DONE)
     if settings.probe:
         assert s.looking is not None
-        waits = waits & ~((phase == PROBE) & (s.looking.index < 0))
+        waits = waits & ~(xp.equal(phase, PROBE) & (s.looking.index < 0))
     f = xp.where(xp.isnan(f) | ~waits, INF, f)
-    lower, minus = f < best, f == -INF
-    out = (f < s.reflected) | (f == s.reflected) if settings.equal_outside else f < s.reflected
-    into = (f < worst) | (f == worst) if settings.equal_inside else f < worst
+    lower, minus = f < best, xp.equal(f, -INF)
+    out = (
+        (f < s.reflected) | xp.equal(f, s.reflected) if settings.equal_outside else f < s.reflected
+    )
+    into = (f < worst) | xp.equal(f, worst) if settings.equal_inside else f < worst
     zero = xp.zeros_like(phase)
     reflected = xp.where(f < worst, zero + TRY_OUTSIDE, TRY_INSIDE)
     reflected = xp.where((f < second) | minus, TAKEN, reflected)
     reflected = xp.where(lower & ~minus, TRY_EXPAND, reflected)
-    move = xp.where(phase == INITIAL, zero + OF_BEGIN, NOTHING)
-    move = xp.where(phase == REFLECT, reflected, move)
-    move = xp.where(phase == EXPAND, xp.where(lower, zero + BETTER, REFUSED), move)
-    move = xp.where(phase == OUTSIDE, xp.where(out, zero + TAKEN, CONTRACTS), move)
-    move = xp.where(phase == INSIDE, xp.where(into, zero + TAKEN, CONTRACTS), move)
-    move = xp.where(phase == SHRINK, OF_SHRINK, move)
+    move = xp.where(xp.equal(phase, INITIAL), zero + OF_BEGIN, NOTHING)
+    move = xp.where(xp.equal(phase, REFLECT), reflected, move)
+    move = xp.where(xp.equal(phase, EXPAND), xp.where(lower, zero + BETTER, REFUSED), move)
+    move = xp.where(xp.equal(phase, OUTSIDE), xp.where(out, zero + TAKEN, CONTRACTS), move)
+    move = xp.where(xp.equal(phase, INSIDE), xp.where(into, zero + TAKEN, CONTRACTS), move)
+    move = xp.where(xp.equal(phase, SHRINK), OF_SHRINK, move)
     if settings.probe:
         size = xp.abs(best)
         below = xp.where(size < INF, best - 4.0 * settings.numbers.eps * size, best)
-        move = xp.where((phase == PROBE) & (f < below) & ~minus, RESTARTS, move)
+        move = xp.where(xp.equal(phase, PROBE) & (f < below) & ~minus, RESTARTS, move)
     return Moved(f, waits, move, rank_of(s.simplex, f, n, backend))
 
 
@@ -259,22 +261,24 @@ def _then(
     xp = backend.xp
     zero = xp.zeros_like(move)
     after = LOOKS if settings.probe else CLOSES if settings.final_centroid else ENDS
-    then = xp.where(s.phase == DONE, zero + KEEPS, LOOKS if settings.probe else ENDS)
+    then = xp.where(xp.equal(s.phase, DONE), zero + KEEPS, LOOKS if settings.probe else ENDS)
     then = xp.where(asked & ~minus, xp.where(converged, zero + after, REFLECTS), then)
-    then = xp.where(move == TRY_EXPAND, EXPANDS, then)
-    then = xp.where(move == TRY_OUTSIDE, CONTRACTS_OUTSIDE, then)
-    then = xp.where(move == TRY_INSIDE, CONTRACTS_INSIDE, then)
-    then = xp.where((move == CONTRACTS) | ((move == OF_SHRINK) & ~complete), SHRINKS, then)
-    return xp.where((move == RESTARTS) | ((move == OF_BEGIN) & ~complete), BEGINS, then)
+    then = xp.where(xp.equal(move, TRY_EXPAND), EXPANDS, then)
+    then = xp.where(xp.equal(move, TRY_OUTSIDE), CONTRACTS_OUTSIDE, then)
+    then = xp.where(xp.equal(move, TRY_INSIDE), CONTRACTS_INSIDE, then)
+    then = xp.where(
+        xp.equal(move, CONTRACTS) | (xp.equal(move, OF_SHRINK) & ~complete), SHRINKS, then
+    )
+    return xp.where(xp.equal(move, RESTARTS) | (xp.equal(move, OF_BEGIN) & ~complete), BEGINS, then)
 
 
 def _factor(then: Any, settings: Settings, backend: Backend, total: Any) -> Any:
     """Return the factor of c - x_w in the next point."""
     xp = backend.xp
     reflection, expansion, outside, inside = settings.factors
-    factor = xp.where(then == EXPANDS, expansion, xp.zeros_like(total[0]) + reflection)
-    factor = xp.where(then == CONTRACTS_OUTSIDE, outside, factor)
-    return xp.where(then == CONTRACTS_INSIDE, inside, factor)
+    factor = xp.where(xp.equal(then, EXPANDS), expansion, xp.zeros_like(total[0]) + reflection)
+    factor = xp.where(xp.equal(then, CONTRACTS_OUTSIDE), outside, factor)
+    return xp.where(xp.equal(then, CONTRACTS_INSIDE), inside, factor)
 
 
 def _status(
@@ -294,10 +298,10 @@ def _status(
     spent = nfev >= settings.maxfev
     iterated = nit >= settings.maxiter
     if settings.maxiter < UNLIMITED:
-        iterated = iterated & ((nit > 0) | (then == REFLECTS))
+        iterated = iterated & ((nit > 0) | xp.equal(then, REFLECTS))
     if settings.probe:  # a look without points is over before anything is spent
         assert looking is not None
-        waits = ~((then == LOOKS) & (looking.index < 0))
+        waits = ~(xp.equal(then, LOOKS) & (looking.index < 0))
         spent, iterated = spent & waits, iterated & waits
     status = s.status
     if settings.maxiter < UNLIMITED:
@@ -309,7 +313,7 @@ def _status(
     if settings.targets:
         hit = (lowest <= settings.target) & (lowest > -INF)
         status = xp.where(hit, int(Status.TARGET), status)
-    return xp.where(s.phase == DONE, s.status, status)
+    return xp.where(xp.equal(s.phase, DONE), s.status, status)
 
 
 def _parts(simplex: Rows) -> tuple[Any, ...]:
@@ -329,12 +333,12 @@ def _sum(
     backend: Backend,
 ) -> Any:
     """Return the sum after an accepted vertex: it comes, and that which is the worst now goes."""
-    where = backend.xp.where
-    expanded = (move == REFUSED) | (move == BETTER)
-    new = where(move == REFUSED, best, row)[:n]
-    old = where(expanded, worst, near)[:n]
-    changes = expanded | ((move == TAKEN) & (rank < n))
-    return where(changes, s.sum + (new - old), s.sum)
+    xp = backend.xp
+    expanded = xp.equal(move, REFUSED) | xp.equal(move, BETTER)
+    new = xp.where(xp.equal(move, REFUSED), best, row)[:n]
+    old = xp.where(expanded, worst, near)[:n]
+    changes = expanded | (xp.equal(move, TAKEN) & (rank < n))
+    return xp.where(changes, s.sum + (new - old), s.sum)
 
 
 def _sum_of_queue(
@@ -348,11 +352,11 @@ def _sum_of_queue(
     backend: Backend,
 ) -> Any:
     """Return the sum after a vertex of a queue: each comes, at last the worst goes."""
-    where = backend.xp.where
-    total = where(move >= OF_SHRINK, total + row[:n], total)
-    total = where(complete, total - new_worst[:n], total)
-    total = where(move == CONTRACTS, best[:n], total)
-    return where(move == RESTARTS, row[:n], total)
+    xp = backend.xp
+    total = xp.where(move >= OF_SHRINK, total + row[:n], total)
+    total = xp.where(complete, total - new_worst[:n], total)
+    total = xp.where(xp.equal(move, CONTRACTS), best[:n], total)
+    return xp.where(xp.equal(move, RESTARTS), row[:n], total)
 
 
 def refresh(s: State, settings: Settings, backend: Backend) -> State:
@@ -363,7 +367,7 @@ def refresh(s: State, settings: Settings, backend: Backend) -> State:
     simplex, xp = s.simplex, backend.xp
     known = ~xp.isnan(simplex.values[settings.n])
     total = backend.vertices.total(_parts(simplex), settings.n, backend)
-    expands = s.phase == EXPAND  # then the sum is still that before the reflection
+    expands = xp.equal(s.phase, EXPAND)  # then the sum is still that before the reflection
     return s._replace(sum=xp.where(known & ~expands, total, s.sum))
 
 
@@ -399,10 +403,10 @@ def _converged(
     if settings.rule == "none":
         return asked & ~asked
     low, high = values[0], values[n]
-    spread = xp.where(high == low, 0.0, high - low)
+    spread = xp.where(xp.equal(high, low), 0.0, high - low)
     if settings.rule == "standard error":
         error = _standard_error(values, settings, backend)
-        return asked & ((high == low) | (error <= settings.fatol))
+        return asked & (xp.equal(high, low) | (error <= settings.fatol))
     if settings.rule == "either":
         small = spread <= settings.fatol
         within = _within(
@@ -414,7 +418,7 @@ def _converged(
     small = (spread <= settings.fatol) | ((spread <= floor) & (xp.abs(low) < INF))
     look_at = asked & small
     if settings.ulps > 0.0:  # collapsed to its rounding
-        look_at = look_at | (asked & (stale == 0))
+        look_at = look_at | (asked & xp.equal(stale, 0))
     tolerance = xp.where(small, settings.xatol, xp.zeros_like(low))
     return look_at & _within(simplex, best, look_at, tolerance, settings, backend)
 
@@ -459,10 +463,10 @@ def _look(
 ) -> tuple[Looking, Any, Any]:
     """Return what the probe knows now, the next point, and which lanes are done."""
     xp, n = backend.xp, settings.n
-    looks, restarts = then == LOOKS, move == RESTARTS
+    looks, restarts = xp.equal(then, LOOKS), xp.equal(move, RESTARTS)
     x = point[-n:]
     given = Look(
-        s.phase != PROBE,
+        xp.not_equal(s.phase, PROBE),
         best[-n:],
         s.simplex.values[0],
         f,
@@ -484,9 +488,9 @@ def _look(
     ends, steps = backend.select(
         restarts, begin, (s.point[-n:], looking.steps, looking.radii), (radii, looking.steps)
     )
-    queue = (then == BEGINS) & (restarts | (s.nrestart > 0))
+    queue = xp.equal(then, BEGINS) & (restarts | (s.nrestart > 0))
     index = xp.where(restarts, 1, xp.where(queue, looking.index + 1, index))
-    x = xp.where(queue, xp.where(backend.iota(n, x) == index - 1, ends, looking.x), x)
+    x = xp.where(queue, xp.where(xp.equal(backend.iota(n, x), index - 1), ends, looking.x), x)
     if settings.box is None:
         point = xp.where(looks | queue, x, point)
     else:

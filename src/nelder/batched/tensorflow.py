@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -43,6 +42,8 @@ class _Namespace:
     minimum = staticmethod(tf.minimum)
     isnan = staticmethod(tf.math.is_nan)
     isfinite = staticmethod(tf.math.is_finite)
+    equal = staticmethod(tf.equal)
+    not_equal = staticmethod(tf.not_equal)
     sqrt = staticmethod(tf.sqrt)
     sin = staticmethod(tf.sin)
     cos = staticmethod(tf.cos)
@@ -212,14 +213,12 @@ class _TensorFlow(CompiledBackend):
         return tf.transpose(tf.concat(flat, axis=1))
 
     def minimize(self, problem: Problem, settings: Settings, builder: Any) -> BatchResult:
-        with _elementwise():
-            if settings.n == 0:
-                return only_point(problem, settings)
-            given = problem.leaves, problem.data
-            if not _eager(given):
-                return _solve(problem.shape, settings, builder, *given)[0]
-            solve = _compiled(problem.shape, settings, _Builder(builder))
-            found, degenerate = solve(*given)
+        if settings.n == 0:
+            return only_point(problem, settings)
+        given = problem.leaves, problem.data
+        if not _eager(given):
+            return _solve(problem.shape, settings, builder, *given)[0]
+        found, degenerate = _compiled(problem.shape, settings, _Builder(builder))(*given)
         raise_degenerate(degenerate.numpy())
         return found
 
@@ -271,19 +270,6 @@ def _eager(tree: Any) -> bool:
     return tf.executing_eagerly() and all(
         hasattr(leaf, "numpy") for leaf in _trees.tree_leaves(tree)
     )
-
-
-@contextmanager
-def _elementwise() -> Generator[None]:
-    """Let ``==`` compare element by element, as TensorFlow 1 did not."""
-    compares = not isinstance(tf.constant(0) == tf.constant(0), bool)
-    if not compares:
-        tf.compat.v1.enable_tensor_equality()
-    try:
-        yield
-    finally:
-        if not compares:
-            tf.compat.v1.disable_tensor_equality()
 
 
 BACKEND = _TensorFlow()

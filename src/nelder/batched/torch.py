@@ -35,6 +35,8 @@ class _Namespace:
     minimum = staticmethod(torch.minimum)
     isnan = staticmethod(torch.isnan)
     isfinite = staticmethod(torch.isfinite)
+    equal = staticmethod(torch.eq)
+    not_equal = staticmethod(torch.ne)
     sqrt = staticmethod(torch.sqrt)
     sin = staticmethod(torch.sin)
     cos = staticmethod(torch.cos)
@@ -108,7 +110,7 @@ class _Torch(EagerBackend):
 
     def constant(self, array: Any, like: Any) -> Any:
         dtype = torch.bool if array.dtype == bool else like.dtype
-        return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=like.device)
+        return torch.as_tensor(np.array(array), dtype=dtype, device=like.device)
 
     def iota(self, count: int, like: Any) -> Any:
         return torch.arange(count, dtype=torch.int32, device=like.device).reshape(-1, 1)

@@ -105,8 +105,8 @@ class _Slots:
     def put(self, rows: Rows, f: Any, row: Any, at: Any, last: Any, backend: Backend) -> Rows:
         xp = backend.xp
         ranks = backend.iota(rows.values.shape[0], rows.values)
-        here, up = ranks == at, (ranks > at) & (ranks <= last)
-        slot = xp.where(last == 0, rows.order[0], rows.order[-1])
+        here, up = xp.equal(ranks, at), (ranks > at) & (ranks <= last)
+        slot = xp.where(xp.equal(last, 0), rows.order[0], rows.order[-1])
         return Rows(
             _moved(rows.values, f, here, up, backend),
             backend.write(rows.rows, xp.where(last < 0, last, slot), row),
@@ -141,8 +141,9 @@ class _Ranks:
         return backend.xp.where(mask, rows.rows[rank], rows.rows[other])
 
     def put(self, rows: Rows, f: Any, row: Any, at: Any, last: Any, backend: Backend) -> Rows:
+        xp = backend.xp
         ranks = backend.iota(rows.values.shape[0], rows.values)
-        here, up = ranks == at, (ranks > at) & (ranks <= last)
+        here, up = xp.equal(ranks, at), (ranks > at) & (ranks <= last)
         return Rows(
             _moved(rows.values, f, here, up, backend),
             _moved(rows.rows, row, here[:, None, :], up[:, None, :], backend),

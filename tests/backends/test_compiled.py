@@ -1,0 +1,264 @@
+"""Inside what compiles and transforms: jit, vmap, shards; tf.function, XLA, graphs of TensorFlow 1.
+
+What changes a whole process, such as the number of devices, runs in one of its own.
+"""
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from nelder import NelderMead, batched
+
+METHOD = NelderMead.tfp(func_tolerance=1e-6, position_tolerance=1e-6)
+
+
+def starts(lanes=8, n=2, seed=0):
+    return np.random.default_rng(seed).uniform(-2.0, 2.0, (lanes, n))
+
+
+def expected(x0s):
+    return batched.minimize(bowl, x0s, method=METHOD)
+
+
+def bowl(x):
+    return (x[:, 0] - 1.0) ** 2 + 3.0 * (x[:, 1] + 0.5) ** 2 + x[:, 0] * x[:, 1]
+
+
+def alone(code, **environment):
+    """Run code in a process of its own, with warnings as errors; what it prints."""
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# What is imported
+
+
+@pytest.mark.parametrize("library", ["numpy", "jax", "torch", "tensorflow"])
+def test_no_library_is_imported_but_that_of_the_starts(library):
+    if library != "numpy":
+        pytest.importorskip(library, reason=f"pip install {library}")
+    made = {
+        "numpy": "numpy.zeros((2, 1))",
+        "jax": "jax.numpy.zeros((2, 1))",
+        "torch": "torch.zeros((2, 1))",
+        "tensorflow": "tensorflow.zeros((2, 1))",
+    }
+    out = alone(
+        f"""
+        import sys, warnings
+        warnings.simplefilter("ignore")
+        import {library}
+        before = set(sys.modules)
+        from nelder import batched
+        batched.minimize(lambda x: (x[:, 0] - 1.0) ** 2, {made[library]}, maxfev=30)
+        new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+        print(*sorted(new & {{"jax", "torch", "tensorflow", "array_api_compat"}} - {{"{library}"}}))
+        """
+    )
+    assert out.strip() == ""
+
+
+def test_the_package_needs_none_of_them():
+    alone(
+        """
+        import sys
+        for name in ("jax", "jaxlib", "torch", "tensorflow", "array_api_compat", "scipy"):
+            sys.modules[name] = None
+        import numpy as np
+        from nelder import batched
+        assert batched.minimize(lambda x: (x[:, 0] - 1.0) ** 2, np.zeros((2, 1))).success.all()
+        """
+    )
+
+
+# JAX
+
+
+@pytest.fixture
+def jax():
+    jax = pytest.importorskip("jax", reason="pip install jax")
+    jax.config.update("jax_enable_x64", True)
+    return jax
+
+
+def test_within_jit_and_returned_from_it(jax):
+    found = jax.jit(lambda x0s: batched.minimize(bowl, x0s, method=METHOD))(starts())
+    assert isinstance(found, batched.BatchResult)
+    np.testing.assert_allclose(found.x, expected(starts()).x, atol=1e-9)
+    assert (np.asarray(found.nfev) == expected(starts()).nfev).all()
+
+
+def test_under_vmap(jax):
+    x0s = np.stack([starts(4, seed=1), starts(4, seed=2)])
+    found = jax.vmap(lambda x0s: batched.minimize(bowl, x0s, method=METHOD))(x0s)
+    for i in range(2):
+        np.testing.assert_allclose(found.x[i], expected(x0s[i]).x, atol=1e-9)
+        assert (np.asarray(found.nfev[i]) == expected(x0s[i]).nfev).all()
+
+
+def test_a_pytree_of_nodes_that_only_jax_knows(jax):
+    @jax.tree_util.register_pytree_node_class
+    class Line:
+        def __init__(self, slope, offset):
+            self.slope, self.offset = slope, offset
+
+        def tree_flatten(self):
+            return (self.slope, self.offset), None
+
+        @classmethod
+        def tree_unflatten(cls, _, parts):
+            return cls(*parts)
+
+    x0s = Line(jax.numpy.zeros(3), jax.numpy.zeros((3, 1)))
+    found = batched.minimize(
+        lambda line: (line.slope - 2.0) ** 2 + (line.offset[:, 0] + 1.0) ** 2, x0s, method=METHOD
+    )
+    assert isinstance(found.x, Line)
+    np.testing.assert_allclose(found.x.slope, 2.0, atol=1e-2)
+    assert found.x.offset.shape == (3, 1)
+
+
+def test_the_same_function_is_compiled_once(jax):
+    traced = []
+
+    def fun(x):
+        traced.append(x.shape)
+        return bowl(x)
+
+    for seed in range(3):
+        batched.minimize(fun, jax.numpy.asarray(starts(seed=seed)), method=METHOD)
+    assert len(traced) == 1
+
+
+def test_on_eight_devices():
+    pytest.importorskip("jax", reason="pip install jax")
+    out = alone(
+        """
+        import jax, numpy as np
+        jax.config.update("jax_enable_x64", True)
+        from jax.sharding import Mesh, NamedSharding, PartitionSpec
+        from nelder import batched, NelderMead
+
+        def fun(x, goal):
+            return (x[:, 0] - goal) ** 2 + 3.0 * (x[:, 1] + 0.5) ** 2
+
+        devices = np.array(jax.devices())
+        assert len(devices) == 8
+        sharded = NamedSharding(Mesh(devices, ("lanes",)), PartitionSpec("lanes"))
+        x0s = np.random.default_rng(0).uniform(-2.0, 2.0, (64, 2))
+        goals = np.linspace(0.0, 1.0, 64)
+        here = batched.minimize(fun, x0s, (goals,))
+        put = jax.device_put(x0s, sharded), jax.device_put(goals, sharded)
+        found = batched.minimize(fun, put[0], (put[1],))
+        assert found.x.sharding.is_equivalent_to(sharded, 2)
+        np.testing.assert_allclose(found.x, here.x, atol=1e-6)
+        within = jax.jit(lambda x0s, goals: batched.minimize(fun, x0s, (goals,)))(*put)
+        np.testing.assert_allclose(within.x, here.x, atol=1e-6)
+        print("ran")
+        """,
+        XLA_FLAGS="--xla_force_host_platform_device_count=8",
+    )
+    assert out == "ran\n"
+
+
+# TensorFlow
+
+
+@pytest.fixture
+def tf():
+    return pytest.importorskip("tensorflow", reason="pip install tensorflow")
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_within_tf_function(tf, compiled):
+    search = tf.function(
+        lambda x0s: batched.minimize(bowl, x0s, method=METHOD), jit_compile=compiled
+    )
+    found = search(tf.constant(starts()))
+    assert isinstance(found, batched.BatchResult)
+    np.testing.assert_allclose(found.x.numpy(), expected(starts()).x, atol=1e-9)
+    assert (found.nfev.numpy() == expected(starts()).nfev).all()
+
+
+def test_the_number_of_lanes_may_be_unknown(tf):
+    search = tf.function(
+        lambda x0s: batched.minimize(bowl, x0s, method=METHOD).x,
+        input_signature=[tf.TensorSpec((None, 2), tf.float64)],
+    )
+    for lanes in (1, 5):
+        found = search(tf.constant(starts(lanes)))
+        np.testing.assert_allclose(found.numpy(), expected(starts(lanes)).x, atol=1e-9)
+
+
+def test_in_a_graph_of_tensorflow_1():
+    pytest.importorskip("tensorflow", reason="pip install tensorflow")
+    out = alone(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        import numpy as np
+        import tensorflow.compat.v1 as tf
+        tf.disable_v2_behavior()
+        warnings.simplefilter("error")
+        from nelder import batched
+
+        def fun(x):
+            return (x[:, 0] - 1.0) ** 2 + 3.0 * (x[:, 1] + 0.5) ** 2
+
+        x0s = np.random.default_rng(0).uniform(-2.0, 2.0, (8, 2))
+        with tf.Graph().as_default():
+            given = tf.placeholder(tf.float64, (8, 2))
+            found = batched.minimize(fun, given, bounds=[(0.0, 3.0), (None, 4.0)])
+            with tf.Session() as session:
+                x, nfev = session.run((found.x, found.nfev), {given: x0s})
+        here = batched.minimize(fun, x0s, bounds=[(0.0, 3.0), (None, 4.0)])
+        np.testing.assert_allclose(x, here.x, atol=1e-6)
+        assert (tf.constant(0) == tf.constant(0)) is False
+        print("ran")
+        """
+    )
+    assert out == "ran\n"
+
+
+# PyTorch
+
+
+def test_tensors_that_want_gradients_are_starts_too():
+    torch = pytest.importorskip("torch", reason="pip install torch")
+    x0s = torch.tensor(starts(), requires_grad=True)
+    found = batched.minimize(bowl, x0s, method=METHOD)
+    assert not found.x.requires_grad
+    np.testing.assert_allclose(found.x.numpy(), expected(starts()).x, atol=1e-12)
+
+
+@pytest.mark.parametrize("bounds", [None, [(0.2, 3.0), (None, 4.0)]])
+def test_what_runs_on_an_accelerator(bounds):
+    """Its code, on the processor: no step waits for a mask."""
+    torch = pytest.importorskip("torch", reason="pip install torch")
+    from nelder.batched import torch as backends
+
+    class There(backends._Accelerated):
+        def fitting(self, array):
+            return self
+
+    fitting = backends._Torch.fitting
+    backends._Torch.fitting = lambda self, array: There()
+    try:
+        found = batched.minimize(bowl, torch.tensor(starts(100)), bounds=bounds)
+    finally:
+        backends._Torch.fitting = fitting
+    here = batched.minimize(bowl, starts(100), bounds=bounds)
+    assert found.success.all()
+    np.testing.assert_allclose(found.x.numpy(), here.x, atol=1e-6)
