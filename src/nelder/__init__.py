@@ -31,7 +31,7 @@ from nelder.errors import (
     ReturnValueError,
 )
 from nelder.evaluate.native import NativeObjective
-from nelder.minima import Minimum, MultistartResult
+from nelder.minima import Minimum, MultistartProgress, MultistartResult
 from nelder.minimize import minimize
 from nelder.multistart import multistart
 from nelder.optimizer import Optimizer
@@ -70,6 +70,7 @@ __all__ = [
     "KWorst",
     "Minimum",
     "MissingExtraError",
+    "MultistartProgress",
     "MultistartResult",
     "NativeObjective",
     "NelderError",

@@ -60,8 +60,8 @@ class ReturnValueError(EvaluationError, TypeError):
 class ExecutorError(NelderError, RuntimeError):
     """There is no way to evaluate at present.
 
-    An executor broke, a process or program cannot be started, the disk for its files is full. Points
-    that were under way are asked for again when the call is repeated.
+    An executor broke, a process or program cannot be started, the disk for its files is full.
+    Points that were under way are asked for again when the call is repeated.
     """
 
 

@@ -4,7 +4,6 @@ import ctypes
 import decimal
 import functools
 import itertools
-import itertools
 import math
 import signal
 import sys
