@@ -56,7 +56,7 @@ def main() -> None:
     print(f"backend {keras.backend.backend()}")
 
     simplex = build()
-    result = nelder.keras.fit(simplex, x, y, loss=zero_one, starts=4, target=0.01)
+    result = nelder.keras.fit(simplex, x, y, loss=zero_one, target=0.01)
     print(
         f"0/1 loss by nelder: {accuracy(simplex, x, y):.3f} of the training points right, "
         f"{accuracy(simplex, x_new, y_new):.3f} of new ones; "

@@ -33,7 +33,7 @@ def fit(
     loss: Callable[[Any, Any], Any] | str,
     trainable: Trainable = "all",
     epochs: int = 1000,
-    starts: int = 1,
+    starts: int = 4,
     batch: int = 64,
     step: float = 1.0,
     target: float | None = None,
@@ -68,9 +68,9 @@ def fit(
     epochs : int, default 1000
         An epoch is n + 1 losses for each start, with n searched weights: as many as its simplex has
         vertices. 1000 is `minimize`'s default of ``maxfev``.
-    starts : int, default 1
-        How many simplexes search side by side, and the best is taken. One gets lowest soonest;
-        several find more minima.
+    starts : int, default 4
+        How many simplexes search side by side, and the best is taken: the first from the present
+        weights. Several find more minima; one needs fewer losses, where the model takes long.
     batch : int, default 64
         Sets of weights in one call at most; less where there is too little memory for the
         activations of so many.

@@ -35,7 +35,9 @@ Many = Callable[[Array], Array]  # the losses (m,) of points (m, n)
 
 # Weights are single precision, and a loss is known to about 1e-7 of itself.
 TOLERANCE = Tolerance(xatol=1e-4, fatol=1e-6)
-MOVERS = 3  # a third of the vertices may move at once: beyond, KWorst says, moves do little good
+# A third of the vertices move at once, as many as do good: points of the same call cost little. On
+# workers, which cost more, KWorst's own rule moves fewer.
+MOVERS = 3
 
 
 class Watcher(Protocol):

@@ -31,7 +31,7 @@ def minimize_module(
     loss: Callable[[Callable[..., Any]], Any],
     *,
     trainable: Trainable = "all",
-    starts: int = 1,
+    starts: int = 4,
     batch: int = 64,
     step: float = 1.0,
     maxfev: int | None = None,
@@ -60,8 +60,9 @@ def minimize_module(
         Which of these parameters: all, those of the last submodule that has any, those of
         submodules or parameters of these names ("head", "head.weight"), or a `Subspace` of any of
         these.
-    starts : int, default 1
-        How many simplexes search side by side, and the best is taken.
+    starts : int, default 4
+        How many simplexes search side by side, and the best is taken: the first from the present
+        parameters. Several find more minima; one needs fewer losses, where the module takes long.
     batch : int, default 64
         Sets of parameters in one call at most.
     step : float, default 1.0
