@@ -721,6 +721,29 @@ def test_neither_tensorflow_probability_nor_tf_keras_is_needed():
     assert found.split() == ["True", "True"]
 
 
+def test_behaviour_of_version_1():
+    found = run(
+        """
+        import tensorflow.compat.v1 as tf
+        tf.disable_v2_behavior()
+        from nelder.tfp import nelder_mead_minimize
+        def rosenbrock(x):
+            return tf.reduce_sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+        def cusp(x):
+            return tf.reduce_sum(tf.abs(x - 0.3) ** 0.3, axis=-1)
+        start = tf.placeholder(tf.float64, [2])
+        found = nelder_mead_minimize(rosenbrock, initial_vertex=start)
+        shrinking = nelder_mead_minimize(
+            cusp, initial_vertex=start, batch_evaluate_objective=True, max_iterations=60
+        )
+        with tf.Session() as session:
+            found, shrinking = session.run((found, shrinking), {start: [-1.2, 1.0]})
+        print(found.num_iterations, found.num_objective_evaluations, shrinking.num_iterations)
+        """
+    )
+    assert found.split() == ["83", "155", "60"]
+
+
 def test_nelder_does_not_import_tensorflow():
     assert run("import sys, nelder; print('tensorflow' in sys.modules)").strip() == "False"
 

@@ -201,7 +201,7 @@ def _known_values(name: str, given: object, dtype: Any, shape: tuple[int, ...]) 
         return None
     values = _real_tensor(name, given, None if hasattr(given, "dtype") else dtype)
     if _shape(name, values) != shape:
-        raise InvalidArgumentError(f"{name} has shape {tuple(values.shape)}: expected {shape}")
+        raise InvalidArgumentError(f"{name} has shape {_shape(name, values)}: expected {shape}")
     return values
 
 
@@ -236,7 +236,7 @@ def _shape(name: str, tensor: Any) -> tuple[int, ...]:
             f"{name} has shape {tensor.shape}: expected one that is known when the graph is made, "
             f"as by tf.ensure_shape"
         )
-    return tuple(tensor.shape)
+    return tuple(tensor.shape.as_list())  # numbers in version 1 too
 
 
 def _check_finite(name: str, array: Any) -> None:

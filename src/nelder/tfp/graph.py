@@ -70,7 +70,7 @@ class Objective:
     def rows(self, rows: Any) -> Any:
         """Return the values (m,) of rows (m, n)."""
         if self._batch:
-            return self._values(rows, (rows.shape[0],))
+            return self._values(rows, (_length(rows),))
         return tf.map_fn(
             self.point, rows, fn_output_signature=tf.float64, parallel_iterations=self._parallel
         )
@@ -156,11 +156,16 @@ def search(
 def _first_values(objective: Objective, rows: Any, given: Any) -> tuple[Any, int]:
     """Return the values of the first vertices and how many of them were evaluated."""
     if given is None:
-        return objective.rows(rows), rows.shape[0]
-    known, count = _ranked(given), rows.shape[0] - given.shape[0]
+        return objective.rows(rows), _length(rows)
+    known, count = _ranked(given), _length(rows) - _length(given)
     if count == 0:
         return known, 0
     return tf.concat([known, objective.rows(rows[-count:])], axis=0), count
+
+
+def _length(rows: Any) -> int:
+    """Return the length of the first axis, as a number in version 1 too."""
+    return rows.shape.as_list()[0]
 
 
 def _iteration(objective: Objective, n: int, settings: Settings) -> Callable[..., Any]:
