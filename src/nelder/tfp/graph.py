@@ -13,8 +13,9 @@ n + 1   lower than the best                      the expansion
 
 These are the decisions of `core.machine`, which drives the search in eager mode; the tests hold the
 two together. They stand here once more because a graph asks for another shape: what costs is the
-number of operations, whatever their size, and a step of `nelder.batched`, made to cost little for
-each of many lanes, has more of them than one search can bear. Here an iteration is a product of
+number of operations, whatever their size. A step of `nelder.batched`, made to cost little for each
+of many lanes, has so many that one search in it takes 131 µs an evaluation of Rosenbrock's function
+in ten dimensions inside a ``tf.function``, against 21 here. Here an iteration is a product of
 matrices, which gives all four points that may be needed, and lookups by m in small tables.
 
 A simplex is an array (n + 1, n + 1): the vertices, best first, and in the last column their values.
