@@ -46,7 +46,7 @@ SLEEP = 0.001  # seconds, of an evaluation
 MAXFEV = 400
 DIMENSIONS = (2, 4, 8)  # then many searches, in the last of these
 MANY = 3  # searches of a multistart,
-MANY_MAXFEV = 1300  # each of more evaluations than a search has room for guesses
+MANY_MAXFEV = 2500  # each of far more evaluations than a search has room for guesses
 WORKERS = {"none": None, "threads": ThreadPoolExecutor(3), "processes": 2}
 
 

@@ -123,7 +123,7 @@ def _one_search(folder: Path, seed: int, moments: random.Random, count: Count) -
     kinds, before, number = list(WORKERS), None, 0
     while True:
         workers = moments.choice(kinds)
-        moment = moments.uniform(0.0, WINDOW[workers])
+        moment = moments.uniform(0.0, WINDOW[workers] * (MANY if is_many(seed) else 1))
         count.changes += before not in (None, workers)
         before = workers
         ended = _run(folder, seed, workers, number, moment if count.kills < KILLS else PATIENCE)
@@ -210,11 +210,12 @@ def run() -> Report:
         ],
         [
             "A search, or a `multistart` of several, runs in a process of its own, which is killed "
-            "with SIGKILL at a random moment, up to "
-            f"{WINDOW['none']:g} s ({WINDOW['processes']:g} s with processes) after the call, so "
-            "while it opens, replays, evaluates, records or closes; the same call goes on, with "
-            "other workers as chance will have it (none, three threads, two processes of "
-            "nelder's), until it has ended. The moments are drawn with a fixed seed.",
+            "with SIGKILL at a random moment after the call, up to "
+            f"{WINDOW['none']:g} s ({WINDOW['processes']:g} s with processes), or {MANY} times as "
+            "long for a `multistart`: so while it opens, replays, evaluates, records or closes. "
+            "The same call goes on, with other workers as chance will have it (none, three "
+            "threads, two processes of nelder's), until it has ended. The moments are drawn with "
+            "a fixed seed.",
             "An evaluation counts as finished once its value has come back to the driver and "
             "`Journal.append` has returned; only then is it used. The driver then notes it in a "
             "log of its own (O_APPEND, fsync). It is lost if it is not in the journal after a "
