@@ -366,6 +366,63 @@ def test_a_model_with_parts_that_behave_otherwise_in_training():
         assert np.array_equal(ops.convert_to_numpy(variable.value), before)
 
 
+def attention():
+    inputs = keras.Input((5, 4))
+    outputs = keras.layers.MultiHeadAttention(1, 2)(inputs, inputs)
+    return keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(outputs)))
+
+
+LAYERS = {
+    "convolution": (
+        lambda: keras.Sequential(
+            [
+                keras.Input((6, 6, 1)),
+                keras.layers.Conv2D(2, 3, activation="relu"),
+                keras.layers.GlobalAveragePooling2D(),
+                keras.layers.Dense(1),
+            ]
+        ),
+        (16, 6, 6, 1),
+    ),
+    "recurrence": (
+        lambda: keras.Sequential(
+            [keras.Input((5, 2)), keras.layers.LSTM(2), keras.layers.Dense(1)]
+        ),
+        (16, 5, 2),
+    ),
+    "attention": (attention, (16, 5, 4)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.filterwarnings("ignore:the model is evaluated for one set of weights:UserWarning")
+def test_other_layers(name):
+    build, shape = LAYERS[name]
+    x = np.random.default_rng(2).normal(size=shape)
+    y = np.random.default_rng(3).normal(size=(16, 1))
+    model = build()
+    result = nk.fit(model, x, y, loss=absolute, epochs=2)
+    now = np.asarray(ops.convert_to_numpy(model(x.astype("float32"), training=False)))
+    assert np.abs(y - now).mean() == pytest.approx(result.fun, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [absolute, lambda y, p: float(np.abs(y - np.array(p)).mean())])
+def test_a_model_that_cannot_be_computed_for_many_weights_at_once(monkeypatch, loss):
+    together, apart = classifier(), classifier()
+    many = nk.fit(together, X, LINE, loss=absolute, epochs=5)
+
+    def cannot(function, elements):
+        raise NotImplementedError("no rule for this layer")
+
+    monkeypatch.setattr(keras.ops, "vectorized_map", cannot)
+    with pytest.warns(UserWarning, match="one set of weights at a time.*no rule") as caught:
+        one = nk.fit(apart, X, LINE, loss=loss, epochs=5)
+    assert caught[0].filename == __file__
+    assert one.nfev == many.nfev
+    assert one.fun == pytest.approx(many.fun, rel=0.05)
+    assert one.fun == pytest.approx(np.abs(LINE - numpy_of(apart)).mean(), rel=1e-4)
+
+
 def test_several_inputs_and_outputs():
     keras.utils.set_random_seed(0)
     left, right = keras.Input((2,), name="left"), keras.Input((1,), name="right")

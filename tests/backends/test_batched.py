@@ -159,7 +159,7 @@ def test_any_dimension(library, n):
 
 
 def test_many_lanes_are_compacted(library):
-    x0s = starts(1500, 2)
+    x0s = starts(1500)
     result = batched.minimize(rosenbrock(library), library.array(x0s), method=METHODS["default"])
     some = [0, 1, 700, 1499]
     singles = one_by_one(rosenbrock(of_numpy()), x0s[some], method=METHODS["default"])
