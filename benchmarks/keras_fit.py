@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.build import BuildError
 from benchmarks.problems.problem import Array
 from benchmarks.report import Goal, Report, Table, installed
+from benchmarks.tensorflow_ways import ONE_THREAD, WAYS_NOTES, ways
 from benchmarks.timing import median
 
 __all__ = ["run"]
@@ -25,15 +26,6 @@ ROUNDS = 11
 GOAL = 2.0  # ms a batch beyond the model
 SECONDS = (0.3, 1.0, 2.0)
 SEEDS = 3
-# One thread each, so that processor time is the time of an idle machine.
-ONE_THREAD = {
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-}
-
 Points = list[Array]
 
 
@@ -351,7 +343,7 @@ def run() -> Report:
         for search, found in searches.items()
     ]
     return Report(
-        "Keras models without gradients",
+        "Models and objectives of Keras and TensorFlow",
         [
             Goal(
                 f"49 weights, {ROWS} rows, {BATCH} points a batch, TensorFlow: at most "
@@ -381,10 +373,11 @@ def run() -> Report:
                 Table(
                     f"{loss}, lowest after so many seconds",
                     ["search", *(f"{seconds} s" for seconds in SECONDS)],
-                    [[way, *values] for way, values in ways.items()],
+                    [[way, *values] for way, values in found.items()],
                 )
-                for loss, ways in curves.items()
+                for loss, found in curves.items()
             ),
+            *ways(),
         ],
         [
             f"Model: {INPUTS} inputs, {HIDDEN} tanh units, 1 output, mean square unless said "
@@ -397,7 +390,8 @@ def run() -> Report:
             "TensorFlow, tracing not counted.",
             "Processor time, with one thread for each library, so that other programs on the "
             "machine do not count.",
-        ],
+        ]
+        + WAYS_NOTES,
         packages=installed("keras", "tensorflow-cpu", "tensorflow", "jax", "torch"),
     )
 

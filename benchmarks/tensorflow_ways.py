@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.build import BuildError
-from benchmarks.keras_fit import ONE_THREAD
-from benchmarks.report import Report, Table, installed
+from benchmarks.report import Table
 from benchmarks.timing import median
 
-__all__ = ["run"]
+__all__ = ["ONE_THREAD", "WAYS_NOTES", "ways"]
 
 STARTS = 100
 STEPS = 1000  # of Adam, by when it has settled
@@ -24,6 +23,14 @@ ROUNDS = 7
 USUAL = [1.0, 5.0, 0.0]  # amplitude, frequency, phase: a first guess
 
 SMOOTH = "mean square"
+# One thread each, so that processor time is the time of an idle machine.
+ONE_THREAD = {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
 
 Found = tuple[Any, int]  # the values found (searches,), and how often the loss was computed
 
@@ -130,7 +137,19 @@ def _main() -> None:
 # Here
 
 
-def run() -> Report:
+WAYS_NOTES = [
+    "One objective of TensorFlow: a sine of unknown amplitude, frequency and phase fitted to 100 "
+    f"readings, float64; from the usual start {USUAL}, or from {STARTS} drawn from a box, seed 1.",
+    f"Adam of Keras, rate {RATE}, {STEPS} steps in a `tf.function`; its losses come with "
+    "gradients. Rounding has none: Keras raises a ValueError.",
+    "minimize: the function as it is, in eager mode; traced: a `tf.function` with an "
+    "`input_signature`.",
+    "Found the best minimum: within 1 per cent of the lowest value of all ways. Processor time "
+    f"there is the median of {ROUNDS} interleaved rounds, each way traced before.",
+]
+
+
+def ways() -> list[Table]:
     """Measure all ways, in a process of their own."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.tensorflow_ways"],
@@ -141,26 +160,14 @@ def run() -> Report:
     )
     if done.returncode:
         raise BuildError(f"TensorFlow: {done.stderr.strip().splitlines()[-1]}")
-    return Report(
-        "One objective of TensorFlow: by gradients, by one simplex, by many",
-        [],
-        [
-            Table(name, ["way", "s", "losses computed", "lowest", "found the best minimum"], rows)
-            for name, rows in json.loads(done.stdout.splitlines()[-1]).items()
-        ],
-        [
-            "A sine of unknown amplitude, frequency and phase fitted to 100 readings, float64; the "
-            f"usual start {USUAL}, or {STARTS} drawn from a box, seed 1.",
-            f"Adam of Keras, rate {RATE}, {STEPS} steps in a `tf.function`. Its losses come with "
-            "gradients. Rounding has none: Keras raises a ValueError.",
-            "minimize: the function as it is, in eager mode; traced: a `tf.function` with an "
-            "`input_signature`.",
-            "Found the best minimum: within 1 per cent of the lowest value of all ways.",
-            f"Processor time with one thread, median of {ROUNDS} interleaved rounds, each way "
-            "traced before.",
-        ],
-        packages=installed("keras", "tensorflow-cpu", "tensorflow"),
-    )
+    return [
+        Table(
+            f"One objective of TensorFlow: {name}",
+            ["way", "s", "losses computed", "lowest", "found the best minimum"],
+            rows,
+        )
+        for name, rows in json.loads(done.stdout.splitlines()[-1]).items()
+    ]
 
 
 if __name__ == "__main__":

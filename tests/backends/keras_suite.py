@@ -406,7 +406,9 @@ def test_other_layers(name):
     assert np.abs(y - now).mean() == pytest.approx(result.fun, rel=1e-4)
 
 
-@pytest.mark.parametrize("loss", [absolute, lambda y, p: float(np.abs(y - np.array(p)).mean())])
+@pytest.mark.parametrize(
+    "loss", [absolute, lambda y, p: float(np.abs(np.array(y) - np.array(p)).mean())]
+)
 def test_a_model_that_cannot_be_computed_for_many_weights_at_once(monkeypatch, loss):
     together, apart = classifier(), classifier()
     many = nk.fit(together, X, LINE, loss=absolute, epochs=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.core.real import as_real
-from nelder.errors import EvaluationError, InvalidArgumentError, ReturnValueError
-from nelder.evaluate.attempt import one_line
+from nelder.errors import InvalidArgumentError, ReturnValueError
 from nelder.keras.compiled import Many, compiled
 from nelder.keras.data import read_rows, to_numpy
+from nelder.models.failures import raised, said
 from nelder.models.weights import Weights
 
 __all__ = ["Losses"]
@@ -81,21 +82,42 @@ class Losses:
             "trainable": [tensor(variable) for variable in variables],
             "others": [tensor(variable) for variable in model.non_trainable_variables],
         }
-        # Whichever way it is computed is tried at the present weights, so that what is wrong with
-        # the model or the loss is said before the search.
         point = weights.x0.reshape(1, -1).astype(self._dtype)
-        self._many = compiled(keras, self._loss_at, data, batch)
-        try:
-            self._many(point)
-        except InvalidArgumentError:
-            raise
-        except Exception as error:
-            self._many = self._uncompiled(compiled(keras, self._predicted_at, data, batch))
-            try:
-                self(point)
-            except EvaluationError as failure:
-                failure.add_note(f"It could not be compiled either: {one_line(repr(error))}")
-                raise
+        self._many = self._chosen(point, data, batch)
+
+    def _chosen(self, point: NDArray[Any], data: Any, batch: int) -> Many:
+        """Return the first way to compute losses that does, tried at the present weights.
+
+        So what is wrong with the model or the loss is said before the search.
+        """
+        errors: list[Exception] = []
+        for together in (True, False):
+            ways = (
+                lambda: compiled(self._keras, self._loss_at, data, batch, together),  # noqa: B023
+                lambda: self._uncompiled(
+                    compiled(self._keras, self._predicted_at, data, batch, together)  # noqa: B023
+                ),
+            )
+            for way in ways:
+                many = way()
+                try:
+                    many(point)
+                except InvalidArgumentError:
+                    raise
+                except Exception as error:
+                    errors.append(error)
+                    continue
+                if not together:
+                    warnings.warn(
+                        "the model is evaluated for one set of weights at a time, as its backend "
+                        f"cannot do it for many ({said(errors[0])})",
+                        UserWarning,
+                        stacklevel=4,  # of fit, where it is called
+                    )
+                return many
+        failure = raised("the model or the loss", errors[-1])
+        failure.add_note(f"It could not be compiled either: {said(errors[0])}")
+        raise failure from errors[-1]
 
     def __call__(self, points: Array) -> Array:
         """Return the losses (m,) of `points` (m, n), m at most `batch`."""
@@ -104,9 +126,7 @@ class Losses:
         except InvalidArgumentError:
             raise
         except Exception as error:
-            raise EvaluationError(
-                f"the model or the loss raised {one_line(repr(error))}"
-            ) from error
+            raise raised("the model or the loss", error) from error
 
     def _predicted_at(self, point: Any, data: Any) -> Any:
         """Return what the model predicts at `point` (n,)."""

@@ -153,8 +153,7 @@ class _Searches:
         self._budget = budget
         self._watcher = watcher
         self._began = time.perf_counter()
-        self._x, self._fun = x0, math.inf
-        self._improved = False  # since the model was given the best weights
+        self._best = self._given = (x0, math.inf)  # and what the model has been given of it
         self._ncall = 0
         # An epoch is as many evaluations of each search as its simplex has vertices.
         self._epoch_size = (len(x0) + 1) * len(self.lanes)
@@ -169,14 +168,14 @@ class _Searches:
                 self._watcher.begin(epoch)
                 begun = True
             evaluated += self._round(active)
-            over = self._fun <= self._budget.target
+            over = self._best[1] <= self._budget.target
             for lane in active:
                 status = ended(lane.search, self._budget, False)
                 lane.status = Status.RUNNING if status is None else status
             active = [lane for lane in active if lane.status is Status.RUNNING]
             if evaluated >= (epoch + 1) * self._epoch_size or over or not active:
                 self.install()
-                if self._watcher.end(epoch, self._fun):
+                if self._watcher.end(epoch, self._best[1]):
                     self._end(Status.CALLBACK)
                     return
                 epoch, begun = epoch + 1, False
@@ -204,18 +203,19 @@ class _Searches:
         values = self._many(points)
         self._ncall += 1
         i = int(np.where(np.isnan(values), math.inf, values).argmin())
-        if values[i] < self._fun:
-            self._x, self._fun, self._improved = points[i].copy(), float(values[i]), True
+        if values[i] < self._best[1]:
+            self._best = points[i].copy(), float(values[i])
         if self._watcher.every_call:
             self.install()
-            self._watcher.called(self._fun)
+            self._watcher.called(self._best[1])
         return values
 
     def install(self) -> None:
         """Give the model the best weights, unless it has them."""
-        if self._improved:
-            self._watcher.install(self._x)
-            self._improved = False
+        best = self._best
+        if best is not self._given:
+            self._watcher.install(best[0])
+            self._given = best
 
     def _end(self, status: Status) -> None:
         """End the searches that are under way."""
@@ -234,8 +234,8 @@ class _Searches:
         best = min(range(len(results)), key=lambda i: results[i].fun)
         status = results[best].status
         return ModelResult(
-            x=self._x,
-            fun=self._fun,
+            x=self._best[0],
+            fun=self._best[1],
             success=status.success,
             status=status,
             message=status.message,

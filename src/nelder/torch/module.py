@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.core.real import as_real
-from nelder.errors import EvaluationError, InvalidArgumentError, ReturnValueError, missing_extra
-from nelder.evaluate.attempt import one_line
+from nelder.errors import InvalidArgumentError, ReturnValueError, missing_extra
+from nelder.models.failures import raised, said
 from nelder.models.result import ModelResult
 from nelder.models.search import Settings, minimise
 from nelder.models.weights import Trainable, Weights, chosen
@@ -240,7 +240,7 @@ class _Losses:
                 self._separately(point)  # whatever is wrong in either way is raised here
                 warnings.warn(
                     "the loss is computed for one set of parameters at a time, as it cannot be "
-                    f"called under torch.func.vmap ({one_line(repr(error))}); vectorized=False "
+                    f"called under torch.func.vmap ({said(error)}); vectorized=False "
                     "says that this is meant",
                     UserWarning,
                     stacklevel=3,
@@ -284,7 +284,7 @@ class _Losses:
         try:
             return self._together(points)
         except Exception as error:
-            raise _raised(error) from error
+            raise raised("the module or the loss", error) from error
 
     def _separately(self, points: Array) -> Array:
         values: list[float] = []
@@ -292,13 +292,9 @@ class _Losses:
             try:
                 returned = self._at(point)
             except Exception as error:
-                raise _raised(error) from error
+                raise raised("the module or the loss", error) from error
             try:
                 values.append(as_real(returned))
             except ReturnValueError as error:
                 raise InvalidArgumentError(str(error).replace("objective", "loss")) from error
         return np.array(values)
-
-
-def _raised(error: Exception) -> EvaluationError:
-    return EvaluationError(f"the module or the loss raised {one_line(repr(error))}")
