@@ -390,8 +390,8 @@ def run() -> Report:
             "TensorFlow, tracing not counted.",
             "Processor time, with one thread for each library, so that other programs on the "
             "machine do not count.",
-        ]
-        + WAYS_NOTES,
+            *WAYS_NOTES,
+        ],
         packages=installed("keras", "tensorflow-cpu", "tensorflow", "jax", "torch"),
     )
 

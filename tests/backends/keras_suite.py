@@ -335,8 +335,8 @@ def test_after_an_error_the_model_has_the_best_weights():
 def test_several_starts():
     model = classifier()
     result = nk.fit(model, X, LABELS, loss=wrong, epochs=10)
-    assert len(result.searches) == 4
-    assert result.fun == min(search.fun for search in result.searches)
+    assert len(result.results) == 4
+    assert result.fun == min(search.fun for search in result.results)
     assert result.nfev == 4 * 10 * 22
     assert wrong_now(model) == pytest.approx(result.fun, abs=1.5 / 64)
 

@@ -240,8 +240,8 @@ def test_an_error_of_the_loss_after_a_while():
 def test_several_starts_and_a_target():
     module = Net()
     result = minimize_module(module, absolute, maxfev=300)
-    assert len(result.searches) == 4
-    assert result.fun == min(search.fun for search in result.searches)
+    assert len(result.results) == 4
+    assert result.fun == min(search.fun for search in result.results)
     assert result.fun == pytest.approx(now(module), rel=1e-5)
     result = minimize_module(Net(), absolute, target=1.0)
     assert result.status is nelder.Status.TARGET

@@ -221,7 +221,7 @@ def test_each_search_is_that_of_minimize(n, starts):
     begins = given.begins(x0)
     assert begins.shape == (starts, n)
     assert begins[0].tolist() == x0.tolist()
-    for search, start in zip(result.searches, begins, strict=True):
+    for search, start in zip(result.results, begins, strict=True):
         single = nelder.minimize(
             lambda x: float(Bowl()(x.reshape(1, -1))[0]),
             start,
@@ -234,10 +234,10 @@ def test_each_search_is_that_of_minimize(n, starts):
             single.nfev,
             single.status,
         )
-    best = min(result.searches, key=lambda search: search.fun)
+    best = min(result.results, key=lambda search: search.fun)
     assert (result.fun, result.status) == (best.fun, best.status)
-    assert result.searches[result.best] is best
-    assert result.nfev == sum(search.nfev for search in result.searches)
+    assert result.results[result.best] is best
+    assert result.nfev == sum(search.nfev for search in result.results)
 
 
 def test_the_starts_depend_on_the_seed_alone():
@@ -274,7 +274,7 @@ def test_no_call_has_more_points_than_a_batch():
 def test_the_budget_is_exact(maxfev):
     fun = Bowl()
     result = minimise(fun, np.zeros(12), settings(starts=2), budget(12, maxfev), Watcher())
-    assert [search.nfev for search in result.searches] == [maxfev, maxfev]
+    assert [search.nfev for search in result.results] == [maxfev, maxfev]
     assert len(fun.points) == 2 * maxfev
     assert result.status is Status.MAXFEV
     assert not result.success
@@ -328,7 +328,7 @@ def test_the_watcher_ends_the_search():
     result = minimise(Bowl(), np.zeros(5), settings(starts=2), budget(5), watcher)
     assert watcher.seen[-1][:2] == ("end", 2)
     assert result.status is Status.CALLBACK
-    assert {search.status for search in result.searches} == {Status.CALLBACK}
+    assert {search.status for search in result.results} == {Status.CALLBACK}
 
 
 def test_a_target_ends_all_searches():
@@ -337,7 +337,7 @@ def test_a_target_ends_all_searches():
     assert result.success
     assert result.status is Status.TARGET
     assert result.fun <= 2.0
-    assert {search.status for search in result.searches} <= {Status.TARGET, Status.INTERRUPTED}
+    assert {search.status for search in result.results} <= {Status.TARGET, Status.INTERRUPTED}
     assert Bowl()(np.concatenate(fun.asked[:-1])).min() > 2.0  # it was the last call that did it
     assert watcher.seen[-1][0] == "end"
 

@@ -35,10 +35,10 @@ class ModelResult:
         Calls in which they were: ``nfev / ncall`` at a time, on average.
     best : int
         The search that found it.
-    searches : tuple of Result
+    results : tuple of Result
         One for each start.
     elapsed : float
-        Seconds.
+        Seconds that the searches took; compiling the model is not counted.
     history : object
         For Keras the `keras.callbacks.History`, with ``history.history["loss"]``; else None.
     """
@@ -52,7 +52,7 @@ class ModelResult:
     ncall: int
     best: int
     elapsed: float
-    searches: tuple[Result, ...]
+    results: tuple[Result, ...]
     history: Any = None
 
     def __repr__(self) -> str:
@@ -62,7 +62,7 @@ class ModelResult:
             "fun": f"{self.fun:.12g}",
             "x": np.array2string(self.x, precision=6, threshold=20),
             "nfev": f"{self.nfev} in {self.ncall} calls",
-            "best": f"{self.best} of {len(self.searches)} searches",
+            "best": f"{self.best} of {len(self.results)} searches",
             "elapsed": f"{self.elapsed:.3g} s",
         }
         lines = [f"{name:>7}: " + text.replace("\n", "\n" + " " * 9) for name, text in rows.items()]

@@ -243,7 +243,7 @@ class _Searches:
             ncall=self._ncall,
             best=best,
             elapsed=elapsed,
-            searches=results,
+            results=results,
         )
 
 
