@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
@@ -281,12 +282,14 @@ def _interleaved(
             under_way[index] = run
             yield run
 
+    scheduled = schedule(pool, runs(), means.policy, log or NoLog(), deadline)
     try:
-        for run in schedule(pool, runs(), means.policy, log or NoLog(), deadline):
-            del under_way[run.index]
-            found.take(run.index, run.watch.result(run.search, run.status))
-            if found.fun <= budget.target:
-                break
+        with closing(scheduled):  # which records what is finished by then
+            for run in scheduled:
+                del under_way[run.index]
+                found.take(run.index, run.watch.result(run.search, run.status))
+                if found.fun <= budget.target:
+                    break
     finally:
         for run in under_way.values():  # one of them may have failed
             status = Status.INTERRUPTED if run.status is Status.RUNNING else run.status

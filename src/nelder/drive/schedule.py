@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from time import time as unix_time
@@ -149,7 +149,7 @@ def drive_on(
 
 def schedule(
     pool: Pool, runs: Iterable[Run], policy: Policy, log: Log, deadline: float = math.inf
-) -> Iterator[Run]:
+) -> Generator[Run]:
     """Drive searches on one pool, and yield each at its end.
 
     A search is begun when workers have nothing to do for those under way.
@@ -188,7 +188,7 @@ class _Scheduler:
         self._start = 0.0  # seconds from sending a point until its evaluation began, the most
         self._ahead_at = -math.inf  # when to look ahead again
 
-    def all(self) -> Iterator[Run]:
+    def all(self) -> Generator[Run]:
         """Yield the runs as they end; however that ends, what is finished is recorded."""
         try:
             yield from self._all()
