@@ -13,12 +13,13 @@ from typing import Any
 
 from nelder.batched.backend import Backend
 from nelder.batched.settings import REFRESH, Settings
-from nelder.batched.state import DONE, Outcome, State, outcome
+from nelder.batched.state import DONE, PARKED, PROBE, Outcome, State, outcome
 from nelder.batched.step import refresh, step
 
 __all__ = ["CompiledBackend", "cascade", "sizes_for"]
 
 FEWER = 6  # times fewer lanes in each loop than in the one before
+HELD = 8  # so many times more running lanes than look around let these wait
 LEAST = 256  # lanes, below which another loop is not worth its compilation
 
 Evaluate = Callable[[Any, Any], Any]
@@ -96,11 +97,18 @@ def cascade(
         return xp.sum(running) > fewer
 
     def body(state: State, tick: Any) -> State:
-        state = step(state, evaluate(state.point, data), settings, backend)
+        f = evaluate(state.point, data)
+        state = step(state, f, settings, backend, held(state) if settings.probe else None)
         if backend.resums:
             return state
         due = xp.equal(tick % period, period - 1)
         return state._replace(sum=backend.when(due, partial(refreshed, state), state.sum))
+
+    def held(state: State) -> Any:
+        """Whether too few lanes want to look around for all to pay for it."""
+        looks = xp.equal(state.phase, PROBE) | xp.equal(state.phase, PARKED)
+        running = backend.whole(xp.not_equal(state.phase, DONE))
+        return HELD * xp.sum(backend.whole(looks)) < xp.sum(running)
 
     def refreshed(state: State, total: Any) -> Any:
         return refresh(state, settings, backend).sum

@@ -19,6 +19,7 @@ __all__ = [
     "INITIAL",
     "INSIDE",
     "OUTSIDE",
+    "PARKED",
     "PROBE",
     "REFLECT",
     "SHRINK",
@@ -33,7 +34,8 @@ __all__ = [
 INITIAL, REFLECT, EXPAND, OUTSIDE, INSIDE, SHRINK = range(len(PHASES))
 PROBE = 6
 CENTROID = 7
-DONE = 8
+PARKED = 8  # converged, and not looking around yet
+DONE = 9
 
 NAN, INF = float("nan"), float("inf")
 
@@ -71,7 +73,8 @@ class State(NamedTuple):
     Attributes
     ----------
     phase : array of int32 (B,)
-        What the pending point is: a phase of the machine, ``PROBE``, ``CENTROID``, or ``DONE``.
+        What the pending point is: a phase of the machine, ``PROBE``, ``CENTROID``,
+        ``PARKED`` or ``DONE``.
     status : array of int32 (B,)
         A `nelder.Status`; ``RUNNING`` until the lane is done.
     simplex : Rows

@@ -22,6 +22,7 @@ from nelder.batched.state import (
     INITIAL,
     INSIDE,
     OUTSIDE,
+    PARKED,
     PROBE,
     REFLECT,
     SHRINK,
@@ -54,7 +55,7 @@ OF_SHRINK = 9  # a vertex of a shrink
 OF_BEGIN = 10  # a vertex of the first simplex or of a restart
 
 # What comes next.
-KEEPS = 0  # the lane is done
+KEEPS = 0  # nothing: the lane is done or held
 REFLECTS = 1
 EXPANDS = 2
 CONTRACTS_OUTSIDE = 3
@@ -63,7 +64,8 @@ SHRINKS = 5
 BEGINS = 6
 LOOKS = 7
 CLOSES = 8  # at the centroid
-ENDS = 9
+PARKS = 9
+ENDS = 10
 
 
 class Moved(NamedTuple):
@@ -83,10 +85,24 @@ class Moved(NamedTuple):
     rank: Any
 
 
-def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
-    """Return the state after the values `f` (B,) of the pending points ``s.point``."""
+def step(s: State, f: Any, settings: Settings, backend: Backend, hold: Any = None) -> State:
+    """Return the state after the values `f` (B,) of the pending points ``s.point``.
+
+    Parameters
+    ----------
+    s : State
+    f : array (B,)
+    settings : Settings
+    backend : Backend
+    hold : bool array (), optional
+        Whether lanes that look around, or are about to, do not move this time: so that, where all
+        is computed for all lanes or for none, many of them look around together.
+    """
     xp, n, whole = backend.xp, settings.n, backend.whole
-    f, waits, move, rank = backend.settle(s.opaque, _moves(s, f, settings, backend))
+    held = None
+    if hold is not None and settings.probe:
+        held = hold & (xp.equal(s.phase, PROBE) | xp.equal(s.phase, PARKED))
+    f, waits, move, rank = backend.settle(s.opaque, _moves(s, f, held, settings, backend))
     minus = xp.equal(f, -INF)
 
     # The vertices. The worst may go, or be moved away from; the one before it is the worst then, or
@@ -105,7 +121,7 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
     best, worst, near, row, at, last = backend.settle(s.opaque, (best, worst, near, row, at, last))
     simplex = backend.vertices.put(s.simplex, f, row, at, last, backend)
     forget = xp.equal(move, CONTRACTS) | xp.equal(move, RESTARTS)
-    simplex = Rows(*backend.settle(s.opaque, backend.vertices.forget(simplex, forget, backend)))
+    simplex = backend.vertices.forget(simplex, forget, backend)
     new_best = xp.where(xp.equal(at, 0), row, best)
     queued = move >= OF_SHRINK
     complete = queued & ~xp.isnan(simplex.values[n])
@@ -140,6 +156,9 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
     )
     converged = _converged(simplex, new_best, stale, asked, settings, backend)
     then = _then(s, move, asked, complete, converged, minus, settings, backend)
+    if held is not None:
+        then = xp.where(hold & xp.equal(then, LOOKS), PARKS, then)
+        then = xp.where(held, KEEPS, then)
     factor = _factor(then, settings, backend, total)
     then, factor = backend.settle(s.opaque, (then, factor))
 
@@ -177,7 +196,6 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
     # Whether the lane is done, and why.
     nfev, nit = s.nfev + whole(waits), s.nit + whole(iterated)
     status = _status(s, then, done, minus | far, lowest, nfev, nit, looking, settings, backend)
-    status = backend.settle(s.opaque, status)
     stop = xp.not_equal(status, int(Status.RUNNING))
     phase = s.phase
     for next_, becomes in _PHASES.items():
@@ -186,7 +204,7 @@ def step(s: State, f: Any, settings: Settings, backend: Backend) -> State:
         phase=xp.where(stop, DONE, phase),
         status=status,
         simplex=simplex,
-        point=xp.where(stop, s.point, point),
+        point=xp.where(stop | xp.equal(then, KEEPS) | xp.equal(then, PARKS), s.point, point),
         sum=total,
         base=base,
         reflected=xp.where(xp.equal(move, TRY_OUTSIDE), f, s.reflected),
@@ -213,10 +231,11 @@ _PHASES = {
     BEGINS: INITIAL,
     LOOKS: PROBE,
     CLOSES: CENTROID,
+    PARKS: PARKED,
 }
 
 
-def _moves(s: State, f: Any, settings: Settings, backend: Backend) -> Moved:
+def _moves(s: State, f: Any, held: Any, settings: Settings, backend: Backend) -> Moved:
     """Decide by the table of `core.machine`; -inf is taken wherever it comes."""
     xp, n, phase, values = backend.xp, settings.n, s.phase, s.simplex.values
     best, second, worst = values[0], values[n - 1], values[n]
@@ -224,6 +243,8 @@ def _moves(s: State, f: Any, settings: Settings, backend: Backend) -> Moved:
     if settings.probe:
         assert s.looking is not None
         waits = waits & ~(xp.equal(phase, PROBE) & (s.looking.index < 0))
+    if held is not None:
+        waits = waits & ~(held | xp.equal(phase, PARKED))
     f = xp.where(xp.isnan(f) | ~waits, INF, f)
     lower, minus = f < best, xp.equal(f, -INF)
     out = (
@@ -302,6 +323,7 @@ def _status(
     if settings.probe:  # a look without points is over before anything is spent
         assert looking is not None
         waits = ~(xp.equal(then, LOOKS) & (looking.index < 0))
+        waits = waits & ~(xp.equal(then, KEEPS) | xp.equal(then, PARKS))
         spent, iterated = spent & waits, iterated & waits
     status = s.status
     if settings.maxiter < UNLIMITED:
