@@ -515,6 +515,41 @@ def test_a_function_of_tensorflow_is_traced_once():
     assert (3, 2) in traced
 
 
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+def test_a_function_of_tensorflow_sees_its_variables(jit_compile):
+    minimum, calls = tf.Variable([1.0, 2.0]), tf.Variable(0.0)
+
+    @tf.function(jit_compile=jit_compile)
+    def fun(x):
+        calls.assign_add(1.0)
+        return tf.reduce_sum(tf.square(x - minimum))
+
+    first = nelder_mead_minimize(fun, initial_vertex=[1.5, 4.0], func_tolerance=1e-12)
+    assert calls.numpy() == first.num_objective_evaluations
+    minimum.assign([-3.0, 0.5])
+    second = nelder_mead_minimize(fun, initial_vertex=[1.5, 4.0], func_tolerance=1e-12)
+    np.testing.assert_allclose(first.position, [1.0, 2.0], atol=1e-5)
+    np.testing.assert_allclose(second.position, [-3.0, 0.5], atol=1e-5)
+    # and can be used as before
+    outer = tf.function(lambda x: {"value": fun(x) + 1.0}, autograph=False)
+    assert outer(minimum.value())["value"] == 1.0
+    assert fun(minimum.value()) == 0.0
+
+
+def test_a_method_that_is_a_function_of_tensorflow():
+    class Model:
+        def __init__(self):
+            self.minimum = tf.constant([1.0, 2.0])
+
+        @tf.function
+        def loss(self, x):
+            return tf.reduce_sum(tf.square(x - self.minimum))
+
+    model = Model()
+    found = nelder_mead_minimize(model.loss, initial_vertex=[1.5, 4.0], func_tolerance=1e-12)
+    np.testing.assert_allclose(found.position, [1.0, 2.0], atol=1e-5)
+
+
 def test_a_function_of_tensorflow_that_is_run_eagerly():
     seen = []
 
@@ -544,14 +579,19 @@ RETURNS = {
     "one element": (lambda x: bowl(x)[tf.newaxis], {}, r"shape \(1,\).* expected \(\)"),
     "one value for many": (bowl, {"batch_evaluate_objective": True}, r"\(\): expected \(3,\)"),
     "whole numbers": (lambda x: tf.constant(3), {}, "returned int32: expected a floating"),
+    "nothing": (lambda x: None, {}, "returned a NoneType: expected a tensor"),
+    "a dict": (lambda x: {"value": bowl(x)}, {}, "returned a dict: expected a tensor"),
     "truth": (lambda x: bowl(x) > 1.0, {}, "returned bool: expected a floating"),
 }
 
 
 @pytest.mark.parametrize("name", RETURNS)
-@pytest.mark.parametrize("way", [WAYS["eager"], WAYS["graph"]], ids=["eager", "graph"])
+@pytest.mark.parametrize("way", ["eager", "graph", "eager, traced"])
 def test_what_an_objective_must_not_return(way, name):
     fun, given, message = RETURNS[name]
+    if way == "eager, traced":
+        fun, way = tf.function(fun, autograph=False), "eager"
+    way = WAYS[way]
     with pytest.raises(ReturnValueError, match=message):
         way(fun, initial_vertex=tf.constant([1.0, 4.0]), **given)
 

@@ -16,7 +16,7 @@ from nelder.search.nelder_mead import NelderMead
 from nelder.tfp.given import Settings, Start
 from nelder.tfp.library import tf
 from nelder.tfp.results import NelderMeadOptimizerResults
-from nelder.tfp.returned import floating, wrong_shape
+from nelder.tfp.returned import as_tensor, floating, wrong_shape
 
 __all__ = ["search"]
 
@@ -70,21 +70,19 @@ class Objective:
         returned = call(self.tensor(points))
         self.nfev += math.prod(shape)
         if self.dtype is None:
-            self.dtype = floating(tf.convert_to_tensor(returned).dtype)
+            self.dtype = floating(as_tensor(returned).dtype)
         values = np.asarray(returned)
         if values.shape != shape:
             raise wrong_shape(values.shape, shape)
         return values
 
     def _call_of(self, shape: tuple[int, ...]) -> Callable[[Any], Any]:
-        """Return what to call with points of that shape: of a ``tf.function`` its graph for them.
-
-        That is what it would look up at each call, which takes longer than a small graph itself.
-        """
+        """Return what to call with points of that shape, for a ``tf.function`` its graph."""
         call = self._function
         polymorphic = tf.types.experimental.PolymorphicFunction
         if isinstance(call, polymorphic) and not tf.config.functions_run_eagerly():
-            call = cast("Any", call).get_concrete_function(tf.TensorSpec(shape, self._dtype))
+            spec = tf.TensorSpec(shape, self._dtype)
+            call = _operation(cast("Any", call).get_concrete_function(spec))
         self._calls[shape] = call
         return call
 
@@ -94,6 +92,24 @@ class Objective:
             return tf.constant(points)
         with np.errstate(over="ignore"):
             return tf.constant(points.astype(np.float32))
+
+
+def _operation(graph: Any) -> Callable[[Any], Any]:
+    """Return the operation that runs `graph`, a function of TensorFlow for one shape.
+
+    A call of the function, or of the graph, does the same after work in Python that takes ten times
+    as long. Those that XLA compiles, or that do not return one tensor, are called as they are.
+    """
+    returned = graph.structured_outputs
+    compiled = "_XlaMustCompile" in graph.function_def.attr  # to read what is absent puts it there
+    if compiled or not isinstance(returned, (tf.Tensor, tf.TensorSpec)):
+        return graph
+    run, types = tf.raw_ops.StatefulPartitionedCall, [returned.dtype]
+
+    def call(point: Any) -> Any:
+        return run(args=[point, *graph.captured_inputs], Tout=types, f=graph)[0]
+
+    return call
 
 
 def search(

@@ -33,7 +33,7 @@ import numpy as np
 from nelder.tfp.given import Settings, Start
 from nelder.tfp.library import tf
 from nelder.tfp.results import NelderMeadOptimizerResults
-from nelder.tfp.returned import floating, wrong_shape
+from nelder.tfp.returned import as_tensor, floating, wrong_shape
 
 __all__ = ["search"]
 
@@ -78,7 +78,7 @@ class Objective:
 
     def _values(self, rows: Any, shape: tuple[int, ...]) -> Any:
         points = tf.cast(tf.reshape(rows, (*shape, *self._shape)), self._point_dtype)
-        values = tf.convert_to_tensor(self._function(points))
+        values = as_tensor(self._function(points))
         dtype = floating(values.dtype)
         self.dtype = self.dtype or dtype
         if not values.shape.is_compatible_with(shape):

@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from nelder.errors import ReturnValueError
+from nelder.tfp.library import tf
 
-__all__ = ["floating", "wrong_shape"]
+__all__ = ["as_tensor", "floating", "wrong_shape"]
+
+
+def as_tensor(returned: Any) -> Any:
+    """Return what an objective returned as a tensor, or raise ReturnValueError where it is none."""
+    try:
+        return tf.convert_to_tensor(returned)
+    except (TypeError, ValueError) as error:
+        raise ReturnValueError(
+            f"objective_function returned a {type(returned).__name__}: expected a tensor"
+        ) from error
 
 
 def floating(dtype: Any) -> Any:
