@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from benchmarks import (
     asktell,
+    batched,
     journal,
+    keras_fit,
     kills,
     multistart,
     native,
@@ -16,6 +18,7 @@ from benchmarks import (
     pool,
     scaling,
     solved,
+    tfp,
 )
 from benchmarks.build import BuildError
 from benchmarks.report import Report, machine, write
@@ -32,6 +35,9 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "journal": journal.run,
     "multistart": multistart.run,
     "kills": kills.run,
+    "batched": batched.run,
+    "tfp": tfp.run,
+    "keras": keras_fit.run,
 }
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 RETURNED = (  # nobody constructs them
     "nelder.IntermediateResult",
+    "nelder.MultistartProgress",
+    "nelder.batched.BatchResult",
+    "nelder.models.result.ModelResult",
     "nelder.Minimum",
     "nelder.MultistartResult",
     "nelder.Progress",
@@ -79,6 +82,7 @@ def include_results(app, docname, source):
     order = (
         *("solved", "nist", "scaling", "overhead", "native", "asktell"),
         *("parallel", "pool", "journal", "multistart", "kills"),
+        *("batched", "tfp", "keras"),
     )
     present = [name for name in order if (RESULTS / f"{name}.md").is_file()]
     options = ":heading-offset: 1\n:relative-images:\n"
