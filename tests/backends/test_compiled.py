@@ -137,9 +137,13 @@ def test_the_same_function_is_compiled_once(jax):
         traced.append(x.shape)
         return bowl(x)
 
+    def search(x0s, **given):
+        batched.minimize(fun, jax.numpy.asarray(x0s), method=METHOD, **given)
+
     for seed in range(3):
-        batched.minimize(fun, jax.numpy.asarray(starts(seed=seed)), method=METHOD)
-    assert len(traced) == 1
+        search(starts(seed=seed))
+        search(starts(seed=seed), bounds=[(-3.0, 3.0), (None, 4.0)])
+    assert len(traced) == 2
 
 
 def test_on_eight_devices():
@@ -171,6 +175,20 @@ def test_on_eight_devices():
         XLA_FLAGS="--xla_force_host_platform_device_count=8",
     )
     assert out == "ran\n"
+
+
+def test_a_callable_without_a_hash(jax):
+    class Bowl:
+        __hash__ = None
+
+        def __eq__(self, other):
+            return True
+
+        def __call__(self, x):
+            return bowl(x)
+
+    found = batched.minimize(Bowl(), jax.numpy.asarray(starts()), method=METHOD)
+    np.testing.assert_allclose(found.x, expected(starts()).x, atol=1e-9)
 
 
 # TensorFlow

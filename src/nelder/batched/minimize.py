@@ -87,7 +87,7 @@ def minimize(
     check(method)
     problem = read_problem(fun, x0s, args, bounds, method)
     settings = Settings.read(
-        method, problem.n, problem.shape.dtype, problem.shape.box, maxfev, maxiter, target
+        method, problem.n, problem.shape.dtype, problem.box, maxfev, maxiter, target
     )
     return problem.library.minimize(problem, settings, method.initial_simplex)
 

@@ -48,13 +48,11 @@ class Shape:
     restore : callable
         Gives the leaves of starts or points their structure.
     dtype : str
-    box : Box or None
     """
 
     fun: Callable[..., Any]
     restore: Callable[[Any], Any]
     dtype: str
-    box: Box | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +67,14 @@ class Problem:
         The starts.
     data : tuple
         Further arguments of the objective: trees of arrays with leading axis B.
+    box : Box or None
     """
 
     shape: Shape
     library: Backend
     leaves: tuple[Any, ...]
     data: tuple[Any, ...]
+    box: Box | None = None
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -89,7 +89,7 @@ class Problem:
     @property
     def n(self) -> int:
         """Coordinates searched."""
-        return self.dim if self.shape.box is None else self.shape.box.n
+        return self.dim if self.box is None else self.box.n
 
     def structured(self, points: Any) -> Any:
         """Return points (m, dim) in the structure of the starts."""
@@ -158,7 +158,7 @@ def read_problem(fun: object, x0s: Any, args: object, bounds: Any, method: Nelde
                 f"x0s has leaves of dtypes {[library.dtype_of(leaf) for leaf in leaves]}: "
                 "expected one"
             )
-    shape = Shape(fun, restore, library.dtype_of(first))
+    shape = Shape(_hashable(fun), restore, library.dtype_of(first))
     problem = Problem(shape, library, tuple(leaves), _read_data(args, library, first))
     if problem.dim == 0:
         raise InvalidArgumentError(
@@ -170,7 +170,7 @@ def read_problem(fun: object, x0s: Any, args: object, bounds: Any, method: Nelde
     one = [np.zeros(shape) for shape in problem.shapes]
     read = Parameters.read(one[0] if tree is None else _trees.tree_unflatten(tree, one), bounds)
     box = read.box(method.clips)
-    return replace(problem, shape=replace(shape, box=box))
+    return replace(problem, box=box)
 
 
 def _backend(name: str) -> Backend:
@@ -178,6 +178,30 @@ def _backend(name: str) -> Backend:
         return cast("Backend", import_module(_LIBRARIES[name]).BACKEND)
     except ImportError as error:
         raise missing_extra(f"nelder.batched with {name}", "batched") from error
+
+
+def _hashable(fun: Callable[..., Any]) -> Callable[..., Any]:
+    try:
+        hash(fun)
+    except TypeError:
+        return _Unhashable(fun)
+    return fun
+
+
+class _Unhashable:
+    """A callable that has no hash: it is equal to itself only."""
+
+    def __init__(self, fun: Callable[..., Any]) -> None:
+        self._fun = fun
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Unhashable) and other._fun is self._fun
+
+    def __hash__(self) -> int:
+        return id(self._fun)
+
+    def __call__(self, *given: Any) -> Any:
+        return self._fun(*given)
 
 
 def _library_of(value: object) -> str | None:
