@@ -108,6 +108,7 @@ def main():
         "searches": {n: measure(n) for n in DIMENSIONS},
         "objective": {n: objective_seconds(n) for n in DIMENSIONS},
         "packages": {
+            "numpy": np.__version__,
             "tensorflow": tf.__version__,
             **{name: version(name) for name in ("tensorflow-probability", "tf_keras")},
         },
