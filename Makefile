@@ -67,7 +67,9 @@ bench: $(VENV)/nelder $(VENV)/for-bench
 # TensorFlow Probability 0.25 needs an older JAX, so it gets a Python of its own.
 bench-tfp:
 	$(PYTHON) -m venv .venv-bench-tfp
-	.venv-bench-tfp/bin/python -m pip install --quiet "jax==0.6.*" "jaxlib==0.6.*" "tensorflow-probability==0.25.*"
+	.venv-bench-tfp/bin/python -m pip install --quiet "jax==0.6.*" "jaxlib==0.6.*" \
+		"tensorflow-cpu==2.18.*" "tf_keras==2.18.*" "tensorflow-probability==0.25.*"
+	.venv-bench-tfp/bin/python -m pip install --quiet .
 
 check: test lint types imports docs
 

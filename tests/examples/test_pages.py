@@ -27,7 +27,18 @@ MODULES = sorted(
     ["nelder", *(found.name for found in pkgutil.walk_packages(nelder.__path__, "nelder."))]
 )
 OPTIONAL = {"cyclopts", "distributed", "loky", "matplotlib", "numba", "pandas", "rich", "scipy"}
-EXTRAS = {"nelder.cli.": "cyclopts", "nelder.evaluate.processes": "pebble", "nelder.scipy": "scipy"}
+OPTIONAL |= {"gymnasium", "jax", "keras", "tensorflow", "torch"}
+EXTRAS = {
+    "nelder.batched.jax": "jax",
+    "nelder.batched.tensorflow": "tensorflow",
+    "nelder.batched.torch": "torch",
+    "nelder.cli.": "cyclopts",
+    "nelder.evaluate.processes": "pebble",
+    "nelder.keras": "keras",
+    "nelder.scipy": "scipy",
+    "nelder.tfp": "tensorflow",
+    "nelder.torch": "torch",
+}
 PYTHON = {"python", "py", "pycon", "doctest", "{doctest}"}
 SHELL = {"sh", "bash", "console", "shell"}
 PLAIN = {"", "text", "c"}  # and directives, which run nothing

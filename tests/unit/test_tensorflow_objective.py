@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nelder
+from nelder.core.real import as_real
 
 START = [0.0, 0.0, 5.0]
 
@@ -140,3 +141,13 @@ def test_torch(torch, dtype):
         nelder.minimize(lambda x: torch.from_numpy(x), START)
     with pytest.raises(nelder.ReturnValueError, match="expected a real scalar"):
         nelder.minimize(lambda x: torch.from_numpy(x).sum() * 1j, START)
+
+
+def test_scalars_of_every_library_are_taken_alike(tf, jnp, torch):
+    gradient = torch.tensor(1.5, requires_grad=True)
+    one = [tf.constant([1.5]), jnp.asarray([1.5]), gradient, gradient.reshape(1)]
+    for value in [*one, tf.constant(1.5), jnp.asarray(1.5), tf.Variable(1.5)]:
+        assert as_real(value) == 1.5
+    for value in (tf.constant(1.5 + 2j), jnp.asarray(1.5 + 2j), torch.tensor(1.5 + 2j)):
+        with pytest.raises(nelder.ReturnValueError, match="expected a real scalar"):
+            as_real(value)

@@ -39,11 +39,20 @@ def as_real(value: object) -> float:
         raise _not_real(repr(value))
     if isinstance(value, SupportsFloat):
         try:
-            return float(value)
+            return float(_element(value))
         except (TypeError, ValueError, OverflowError, RuntimeError) as error:
             # a tensor that is complex or has several elements
             raise _not_real(f"{value!r}") from error
     raise _not_real(f"a {type(value).__name__}")
+
+
+def _element(tensor: Any) -> Any:
+    """Return the one element of a tensor of any library, which float() takes without complaint."""
+    if getattr(getattr(tensor, "dtype", None), "is_complex", False):  # TensorFlow drops a part
+        raise TypeError("complex")
+    if hasattr(tensor, "detach"):  # PyTorch warns of a gradient
+        tensor = tensor.detach()
+    return tensor[0] if getattr(tensor, "shape", ()) == (1,) else tensor
 
 
 def _not_real(what: str) -> ReturnValueError:
