@@ -35,6 +35,7 @@ OWN = {
     "nelder on PyTorch": ("torch", "nelder"),
     "nelder on NumPy": ("numpy", "nelder"),
 }
+SLOW = ("torch", "numpy")  # libraries that are measured less often
 
 
 @dataclass
@@ -84,6 +85,7 @@ def _run(python: str, script: str, *arguments: str, lanes: int, n: int) -> Searc
 
 def _own(name: str, lanes: int = SEARCHES, n: int = DIM, rounds: int = ROUNDS) -> Searches:
     library, method = OWN[name]
+    rounds = 1 if library in SLOW else rounds
     script = "batched_searches.py"
     arguments = (library, method, "-starts", str(rounds))
     return _run(sys.executable, script, *arguments, lanes=lanes, n=n)
