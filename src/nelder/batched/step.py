@@ -154,7 +154,7 @@ def step(s: State, f: Any, settings: Settings, backend: Backend, hold: Any = Non
     stale, total, new_best, new_worst, asked, complete = backend.settle(
         s.opaque, (stale, total, new_best, new_worst, asked, complete)
     )
-    converged = _converged(simplex, new_best, stale, asked, settings, backend)
+    converged = _converged(simplex, new_best, new_worst, stale, asked, settings, backend)
     then = _then(s, move, asked, complete, converged, minus, settings, backend)
     if held is not None:
         then = xp.where(hold & xp.equal(then, LOOKS), PARKS, then)
@@ -418,7 +418,13 @@ def _final(z: Any, mask: Any, simplex: Rows, n: int, backend: Backend) -> Any:
 
 
 def _converged(
-    simplex: Rows, best: Any, stale: Any, asked: Any, settings: Settings, backend: Backend
+    simplex: Rows,
+    best: Any,
+    worst: Any,
+    stale: Any,
+    asked: Any,
+    settings: Settings,
+    backend: Backend,
 ) -> Any:
     """Return in which of the lanes `asked` the simplex has converged."""
     xp, n, values = backend.xp, settings.n, simplex.values
@@ -432,7 +438,13 @@ def _converged(
     if settings.rule == "either":
         small = spread <= settings.fatol
         within = _within(
-            simplex, best, asked & ~small, xp.zeros_like(low) + settings.xatol, settings, backend
+            simplex,
+            best,
+            worst,
+            asked & ~small,
+            xp.zeros_like(low) + settings.xatol,
+            settings,
+            backend,
         )
         return asked & (small | within)
     assert settings.rule == "both"
@@ -442,22 +454,36 @@ def _converged(
     if settings.ulps > 0.0:  # collapsed to its rounding
         look_at = look_at | (asked & xp.equal(stale, 0))
     tolerance = xp.where(small, settings.xatol, xp.zeros_like(low))
-    return look_at & _within(simplex, best, look_at, tolerance, settings, backend)
+    return look_at & _within(simplex, best, worst, look_at, tolerance, settings, backend)
 
 
 def _within(
-    simplex: Rows, best: Any, mask: Any, xatol: Any, settings: Settings, backend: Backend
+    simplex: Rows,
+    best: Any,
+    worst: Any,
+    mask: Any,
+    xatol: Any,
+    settings: Settings,
+    backend: Backend,
 ) -> Any:
-    """Return for lanes of `mask` whether no vertex is farther than `xatol` from the best."""
+    """Return for lanes of `mask` whether no vertex is farther than `xatol` from the best.
+
+    The worst is looked at first, so that all are only where the end is near.
+    """
     xp, n = backend.xp, settings.n
 
-    def within(rows: Any, best: Any, xatol: Any) -> Arrays:
-        distance = xp.abs(rows[:, -n:] - best[-n:])
+    def far(x: Any, best: Any, xatol: Any) -> Any:
+        distance = xp.abs(x - best)
         near = distance <= xatol
         if settings.ulps > 0.0:
-            near = near | (distance <= settings.ulps * settings.numbers.eps * xp.abs(best[-n:]))
-        return (~backend.any(backend.any(~near)),)
+            near = near | (distance <= settings.ulps * settings.numbers.eps * xp.abs(best))
+        return ~near
 
+    def within(rows: Any, best: Any, xatol: Any) -> Arrays:
+        return (~backend.any(backend.any(far(rows[:, -n:], best, xatol))),)
+
+    best = best[-n:]
+    mask = mask & ~backend.any(far(worst[-n:], best, xatol))
     return backend.select(mask, within, (simplex.rows, best, xatol), (mask & ~mask,))[0]
 
 
