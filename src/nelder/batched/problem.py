@@ -174,10 +174,11 @@ def read_problem(fun: object, x0s: Any, args: object, bounds: Any, method: Nelde
 
 
 def _backend(name: str) -> Backend:
+    where = _LIBRARIES[name]
     try:
-        return cast("Backend", import_module(_LIBRARIES[name]).BACKEND)
-    except ImportError as error:
-        raise missing_extra(f"nelder.batched with {name}", "batched") from error
+        return cast("Backend", import_module(where).BACKEND)
+    except ImportError as error:  # a part of the library, or of what it needs
+        raise missing_extra(f"nelder.batched with {name}", where.rpartition(".")[2]) from error
 
 
 def _hashable(fun: Callable[..., Any]) -> Callable[..., Any]:
