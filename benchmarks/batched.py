@@ -21,7 +21,7 @@ SEARCHES, DIM = 10_000, 4
 TOLERANCE = 1e-8
 ROUNDS = 5  # twice of nelder's, before and after TFP
 ONE_BY_ONE = 100  # searches by tf.map_fn, whose time is that much a search
-OTHERS = ((100, 4), (100_000, 4), (SEARCHES, 2), (SEARCHES, 10), (SEARCHES, 20))
+OTHERS = ((100, 4), (100_000, 4), (SEARCHES, 2), (1000, 10), (100, 20))
 VARIABLE = "NELDER_BENCH_TFP"
 USUAL = Path(__file__).parents[1] / ".venv-bench-tfp" / "bin" / "python"
 
@@ -144,7 +144,7 @@ def _goals(found: dict[str, Searches]) -> list[Goal]:
 
 
 def _other(lanes: int, n: int) -> list[str | int | float | None]:
-    rounds = 1 if lanes * n * n > 1e6 else ROUNDS
+    rounds = 1 if n >= 10 or lanes * n > 1e5 else ROUNDS
     own = _own("nelder on JAX", lanes, n, rounds)
     same = _own("nelder on JAX, TFP's decisions", lanes, n, rounds)
     rival = _tfp(lanes, n, rounds)
