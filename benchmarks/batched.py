@@ -183,6 +183,10 @@ def run() -> Report:
                   [_other(lanes, n) for lanes, n in OTHERS])
         )  # fmt: skip
     packages = {name: text for each in found.values() for name, text in each.packages.items()}
+    if rival:  # its JAX is another one
+        theirs = found[TFP].packages
+        packages = packages | {f"{name} of TFP": text for name, text in theirs.items()}
+        packages |= found["nelder on JAX"].packages
     return Report(
         f"{SEARCHES} searches at once",
         _goals(found) if rival else [],
