@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nelder.batched.problem import Problem
     from nelder.batched.result import BatchResult
     from nelder.batched.settings import Settings
+    from nelder.batched.state import Outcome
     from nelder.batched.vertices import Vertices
 
 _trees: Any = optree
@@ -142,6 +143,20 @@ class Backend:
             f"initial_simplex={builder!r}: expected one of nelder's builders or vertices "
             f"(n + 1, n), as {self.name} cannot call it for many starts"
         )
+
+    # What the loops need
+
+    def take(self, tree: Any, lanes: Any) -> Any:
+        """Return all arrays of a tree for some lanes, their last axis."""
+        raise NotImplementedError
+
+    def take_data(self, data: Any, lanes: Any) -> Any:
+        """Return all arrays of a tree for some lanes, their first axis."""
+        raise NotImplementedError
+
+    def put(self, whole: Outcome, lanes: Any, part: Outcome) -> Outcome:
+        """Return the outcome of all lanes with that of some put in; `whole` may be changed."""
+        raise NotImplementedError
 
     # What the front door needs
 

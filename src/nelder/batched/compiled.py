@@ -45,18 +45,6 @@ class CompiledBackend(Backend):
         """Return the indices of `count` lanes, those that are not `done` first."""
         raise NotImplementedError
 
-    def take(self, tree: Any, lanes: Any) -> Any:
-        """Return all arrays of a tree for some lanes, their last axis."""
-        raise NotImplementedError
-
-    def take_data(self, data: Any, lanes: Any) -> Any:
-        """Return all arrays of a tree for some lanes, their first axis."""
-        raise NotImplementedError
-
-    def put(self, whole: Outcome, lanes: Any, part: Outcome) -> Outcome:
-        """Return the outcome of all lanes with that of some put in."""
-        raise NotImplementedError
-
 
 def sizes_for(lanes: int) -> tuple[int, ...]:
     """Return how many lanes the loops after the first have."""

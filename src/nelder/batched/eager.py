@@ -44,18 +44,6 @@ class EagerBackend(Backend):
         """Return the indices of lanes that are not done."""
         raise NotImplementedError
 
-    def take(self, tree: Any, lanes: Any) -> Any:
-        """Return all arrays of a tree for some lanes, their last axis."""
-        raise NotImplementedError
-
-    def take_data(self, data: Any, lanes: Any) -> Any:
-        """Return all arrays of a tree for some lanes, their first axis."""
-        raise NotImplementedError
-
-    def put(self, whole: Outcome, lanes: Any, part: Outcome) -> Outcome:
-        """Return the outcome of all lanes with that of some put in; `whole` may be changed."""
-        raise NotImplementedError
-
     def host(self, array: Any) -> Any:
         """Return an array as NumPy's."""
         raise NotImplementedError
