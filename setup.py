@@ -29,7 +29,7 @@ extensions = [
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=FLAGS,
     )
-    for name in ("bounds", "machine", "k_worst")
+    for name in ("bounds", "machine", "k_worst", "spanned")
 ]
 
 modules = cythonize(

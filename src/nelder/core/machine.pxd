@@ -81,10 +81,11 @@ cdef class Stage:
     cdef readonly Py_ssize_t dim, nfev, nfailed, nit
     cdef readonly bint done
     cdef double[::1] _x, _f
-    cdef Py_ssize_t _pending
+    cdef Py_ssize_t _pending, _room
     @cython.final
     cdef void _receive(self, double f) noexcept nogil
     cdef void _take(self, double f) noexcept nogil
+    cdef void _remember(self, double f) noexcept nogil
 
 
 cdef class Points(Stage):
@@ -100,9 +101,9 @@ cdef class Machine(Stage):
     cdef int _phase, _end, _rule
     cdef double _reflection, _expansion, _contraction, _shrinkage, _xatol, _fatol, _ulps, _per_kept, _far
     cdef bint _equal_outside, _equal_inside, _huge
-    cdef double[::1] _z, _sum, _centroid
+    cdef double[::1] _z, _sum, _centroid, _past_z, _past_f
     cdef Py_ssize_t[::1] _order, _queue
-    cdef Py_ssize_t _kept, _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis
+    cdef Py_ssize_t _kept, _ranked, _head, _queued, _r, _t, _stale, _seen_rank, _seen_axis, _remembered
 
     @cython.final
     cdef void _go_on(self) noexcept nogil
@@ -116,6 +117,7 @@ cdef class Machine(Stage):
     @cython.final
     cdef void _set_far(self) noexcept nogil
     cdef void _take(self, double f) noexcept nogil
+    cdef void _remember(self, double f) noexcept nogil
     @cython.final
     cdef void _take_queued(self, double f) noexcept nogil
     @cython.final

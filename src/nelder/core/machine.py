@@ -136,6 +136,7 @@ class Stage:
         nit: int
         _pending: int
         _f: memoryview[float]
+        _room: int
 
     def __init__(self, dim: int, rows: int) -> None:
         self.dim = dim
@@ -146,9 +147,13 @@ class Stage:
         self._x = doubles(np.zeros(rows * dim))
         self._f = doubles(np.full(rows, math.nan))
         self._pending = 0
+        self._room = 0
 
     def _take(self, f: cython.double):
         """Decide what the value `f` of the pending point means; subclasses do."""
+
+    def _remember(self, f: cython.double):
+        """Keep the pending point and its value, where there is room; subclasses do."""
 
     @property
     def x(self) -> NDArray[np.float64]:
@@ -212,6 +217,7 @@ class Stage:
         copy._x = doubles(array_of(self._x))
         copy._f = doubles(array_of(self._f))
         copy._pending = self._pending
+        copy._room = 0
 
     def _rows(self) -> NDArray[np.float64]:
         return array_of(self._x).reshape(-1, self.dim)
@@ -235,6 +241,8 @@ class Stage:
             f = INF
         if f == INF:
             self.nfailed += 1
+        if self._room > 0:
+            self._remember(f)
         self._take(f)
 
     def run(
@@ -348,7 +356,7 @@ class Points(Stage):
     ----------
     points : ndarray of shape (m, dim)
     below : float
-        The value to be undercut.
+        The value to be undercut; -inf where all the points are wanted.
 
     Attributes
     ----------
@@ -376,9 +384,19 @@ class Points(Stage):
         """Their values, (m,); NaN where not evaluated."""
         return array_of(self._f)
 
+    @property
+    def waiting(self) -> int:
+        """How many points `needed` gives."""
+        if self.done:
+            return 0
+        return len(self._f) - self.count if self.below == -INF else 1
+
     def needed(self) -> NDArray[np.float64]:
-        """Return the next point, (1, dim); the others are needed only if it is not lower."""
-        return self._rows()[self._pending : self._pending + (not self.done)].copy()
+        """Return the next point, (1, dim), since the others are needed only if it is not lower.
+
+        All that are left, (k, dim), where none can be.
+        """
+        return self._rows()[self._pending : self._pending + self.waiting].copy()
 
     def clone(self) -> Points:
         """Return independent points in the same state."""
@@ -390,9 +408,13 @@ class Points(Stage):
         return copy
 
     def branches(self) -> list[tuple[float, float]]:
-        """Return a value that is not below, as nearly always, and one that is."""
-        lower = [(math.nextafter(self.below, -INF), 0.05)] if self.below > -INF else []
-        return [(INF, 0.95), *lower]
+        """Return a value that is not below, as nearly always, and one that is.
+
+        None where all are needed: what follows depends on all their values.
+        """
+        if self.below == -INF:
+            return []
+        return [(INF, 0.95), (math.nextafter(self.below, -INF), 0.05)]
 
     def _take(self, f: cython.double):
         self._f[self._pending] = f
@@ -480,6 +502,9 @@ class Machine(Stage):
         self._end = RUNNING
         self._seen_rank, self._seen_axis = n, 0
         self._stale = 0
+        self._remembered = 0
+        self._past_z = doubles(np.empty(0))
+        self._past_f = doubles(np.empty(0))
         self._huge = False
         self._far = LARGEST
         self.restart(simplex, np.full(len(simplex), NAN), points)
@@ -735,6 +760,44 @@ class Machine(Stage):
         self._refresh()
         self._reflect()
 
+    def keep(self, rows: int) -> None:
+        """Remember the last `rows` points evaluated, in the coordinates the search moves in.
+
+        A clone remembers nothing.
+        """
+        self._room = rows
+        self._remembered = 0
+        self._past_z = doubles(np.zeros(rows * self.n))
+        self._past_f = doubles(np.zeros(rows))
+
+    def past(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the points remembered, (m, n), and their values (m,), the oldest first."""
+        room = self._room
+        count = min(self._remembered, room)
+        if count == 0:
+            return np.empty((0, self.n)), np.empty(0)
+        z, f = array_of(self._past_z).reshape(room, self.n), array_of(self._past_f)
+        first = self._remembered % room if self._remembered > room else 0
+        order = np.arange(first, first + count) % room
+        return z[order], f[order]
+
+    def note(self, z: NDArray[np.float64], f: float) -> None:
+        """Remember a point `z` (n,) that was evaluated elsewhere, and its value."""
+        if self._room > 0:
+            at = self._remembered % self._room
+            array_of(self._past_z)[at * self.n : (at + 1) * self.n] = z
+            self._past_f[at] = INF if math.isnan(f) else f
+            self._remembered += 1
+
+    def _remember(self, f: cython.double):
+        """Write the pending point and its value into the ring."""
+        j: cython.Py_ssize_t
+        at: cython.Py_ssize_t = self._remembered % self._room
+        for j in range(self.n):
+            self._past_z[at * self.n + j] = self._z[self._pending * self.n + j]
+        self._past_f[at] = f
+        self._remembered += 1
+
     def finish(self) -> None:
         """Call the simplex converged; for rules that the machine does not know."""
         self._finish(CONVERGED)
@@ -776,6 +839,7 @@ class Machine(Stage):
         copy._r = self._r
         copy._t = self._t
         copy._stale = self._stale
+        copy._remembered = 0
         copy._huge = self._huge
         copy._far = self._far
         copy._seen_rank = self._seen_rank
