@@ -18,9 +18,9 @@ from benchmarks.problems.problem import Array, Objective
 __all__ = ["CMA_NOTE", "Found", "cma_es", "cma_peer"]
 
 CMA_NOTE = (
-    "CMA-ES is pycma with its default settings but sigma0 = 0.5 and `CMA_stds` = twice nelder's "
-    "first steps, that is: a first standard deviation of one such step in every coordinate. "
-    "None of its stopping rules ends it before the budget."
+    "CMA-ES is pycma with its default settings but sigma0 = 0.5 and `CMA_stds` = nelder's first "
+    "steps: a first standard deviation of half a step, which does better than a whole one. None of "
+    "its stopping rules ends it before the budget."
 )
 
 SIGMA = 0.5
@@ -101,8 +101,7 @@ def cma_es(
     -------
     Found
     """
-    steps = first_steps(x0)
-    options = _ENDLESS | {"CMA_stds": steps / SIGMA, "seed": seed}
+    options = _ENDLESS | {"CMA_stds": first_steps(x0), "seed": seed}
     found = Found(x0.copy())
     counted = found.counted(fun, maxfev)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
