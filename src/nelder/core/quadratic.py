@@ -1,0 +1,300 @@
+"""Quadratic surfaces, and how they are fitted to values at scattered points.
+
+The fit is a ridge regression on the second-order terms, after Frobenius-norm models (Conn,
+Scheinberg & Toint 1997; Powell 2004): of n + 1 points or of thousands, it is determined. How good
+it is says its leave-one-out error, which costs no further fit: with h_i the leverage of a point,
+the surface fitted without it misses r_i/(1 - h_i) there (Allen 1974).
+
+The linear terms, which have no penalty, are projected out first, by a QR decomposition. What is
+left is one symmetric matrix of the points or of the terms, whichever are fewer, so that each
+strength of the ridge costs one factorisation of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Fit", "Quadratic", "Regression", "fit_quadratic"]
+
+Array = NDArray[np.float64]
+
+RANK = 1e-12  # a column of which less is left by those before it depends on them
+BLOCK = 64  # rows; up to so many, inverting a triangle at once is quicker than block by block
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """The surface constant + gradient·z + z·hessian·z/2.
+
+    Parameters
+    ----------
+    constant : float
+    gradient : ndarray of shape (n,)
+    hessian : ndarray of shape (n, n)
+        Symmetric.
+    """
+
+    constant: float
+    gradient: Array
+    hessian: Array
+
+    def __call__(self, Z: Array) -> Array:  # noqa: N803
+        """Return the values at the points `Z` (m, n): an array (m,)."""
+        return self.constant + Z @ self.gradient + 0.5 * np.sum((Z @ self.hessian) * Z, axis=1)
+
+
+class _Terms(NamedTuple):
+    """The second-order terms c_k·z_i·z_j, i <= j, and the way from their coefficients to a Hessian.
+
+    c is 1, and 1/√2 where i = j, so that the sum of squares of the coefficients is half that of the
+    Hessian's entries.
+    """
+
+    first: NDArray[np.intp]
+    second: NDArray[np.intp]
+    scale: Array
+    place: NDArray[np.intp]
+    unfold: Array
+
+
+@cache
+def _terms(n: int) -> _Terms:
+    first, second = np.triu_indices(n)
+    square = first == second
+    place = np.empty((n, n), dtype=np.intp)
+    place[first, second] = place[second, first] = np.arange(len(first))
+    scale = np.where(square, math.sqrt(0.5), 1.0)[:, None]
+    return _Terms(first, second, scale, place, np.where(square, math.sqrt(2.0), 1.0))
+
+
+class Fit:
+    """A fitted surface.
+
+    Attributes
+    ----------
+    loo : float
+        Leave-one-out error: the root of the weighted sum of squares of what the surface fitted
+        without a point misses there, relative to that of the values (of their deviations from their
+        weighted mean, with a constant). inf where the fit is unusable: too few points, points in a
+        hyperplane, values that are not finite or do not differ. Then the surface is flat.
+    strength : float
+        Of the ridge.
+    """
+
+    __slots__ = ("_left", "_regression", "loo", "strength")
+
+    def __init__(
+        self, regression: Regression, strength: float, loo: float, left: Array | None
+    ) -> None:
+        self.loo = loo
+        self.strength = strength
+        self._regression = regression
+        self._left = left
+
+    @property
+    def quadratic(self) -> Quadratic:
+        """The surface, solved for when it is asked for."""
+        return self._regression.surface(None if self._left is None else self.strength)
+
+    @property
+    def residuals(self) -> Array:
+        """Value less surface at each point, (m,)."""
+        return self._regression.residuals(self._left)
+
+
+class Regression:
+    """Points and values to which quadratics are fitted, with ridges of any strength.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (m, n)
+        The points, in units in which they are about 1 apart.
+    y : ndarray of shape (m,)
+        Their values.
+    spread : ndarray of shape (m,), optional
+        How much the square of each residual may be, relative to the others': its weight is
+        1/spread. All 1 by default.
+    constant : bool, default True
+        Whether the surface has a constant term; else it is 0 at the origin.
+
+    Attributes
+    ----------
+    usable : bool
+        Whether there are points enough, not all in a hyperplane, of values that differ.
+    """
+
+    def __init__(
+        self,
+        Z: Array,  # noqa: N803
+        y: Array,
+        spread: Array | None = None,
+        constant: bool = True,
+    ) -> None:
+        self._y, self._constant = y, constant
+        self._n: int = Z.shape[1]
+        self.usable = len(Z) > self._n + constant
+        if self.usable:
+            with np.errstate(all="ignore"):  # what is not finite shows in the end
+                self._scale = float(np.abs(y).max())
+                self.usable = 0.0 < self._scale < math.inf and self._prepare(Z, spread)
+
+    def _prepare(self, points: Array, spread: Array | None) -> bool:
+        """Project the linear terms out of values and second-order terms, all in weighted rows."""
+        terms = _terms(self._n)
+        weighted = z = points.T
+        values = self._y / self._scale
+        self._roots = None if spread is None else 1.0 / np.sqrt(spread)
+        if self._roots is not None:
+            weighted = z * self._roots
+            values *= self._roots
+        second = weighted[terms.first]
+        second *= z[terms.second]
+        second *= terms.scale
+        base = values
+        if self._constant:
+            ones = np.ones(len(values)) if self._roots is None else self._roots
+            weighted = np.vstack([ones, weighted])
+            base = values - ones * (values @ ones / (ones @ ones))
+        self._sum = float(base @ base)
+        q, r = cast("tuple[Array, Array]", np.linalg.qr(weighted.T))
+        if not (np.abs(r.diagonal()) > RANK * np.sqrt((r * r).sum(axis=0))).all():
+            return False
+        self._r = r
+        self._linear = values @ q
+        self._mixed = second @ q
+        self._left = values - q @ self._linear
+        second -= self._mixed @ q.T
+        self._second = second
+        self._leverage = (q * q).sum(axis=1)
+        # The linear terms have taken as many dimensions of the points as they are.
+        self._dual = len(values) - q.shape[1] < len(second)
+        self._gram = second.T @ second + q @ q.T if self._dual else second @ second.T
+        return self._sum > 0.0
+
+    def fit(self, strength: float) -> Fit:
+        """Return the fit with a ridge of `strength`: Σ r²/spread + strength·Σ H²/2 is least.
+
+        Parameters
+        ----------
+        strength : float
+            Above 0.
+        """
+        if self.usable:
+            try:
+                with np.errstate(all="ignore"):
+                    left, free = (
+                        self._by_points(strength) if self._dual else self._by_terms(strength)
+                    )
+                    if free.min() > 0.0:
+                        missed = left / free
+                        loo = math.sqrt(float(missed @ missed) / self._sum)
+                        if loo < math.inf:
+                            return Fit(self, strength, loo, left)
+            except np.linalg.LinAlgError:
+                pass
+        return Fit(self, strength, math.inf, None)
+
+    def _by_terms(self, strength: float) -> tuple[Array, Array]:
+        """Return residuals and 1 less the leverages, by a matrix of the second-order terms."""
+        second, gram = self._second, self._ridged(strength)
+        if len(gram) <= BLOCK:
+            half = np.linalg.inv(gram) @ second
+            explained, leverage = (half @ self._left) @ second, half * second
+        else:
+            half = _forward(cast("Array", np.linalg.cholesky(gram)), second)
+            explained, leverage = (half @ self._left) @ half, half * half
+        return self._left - explained, 1.0 - self._leverage - leverage.sum(axis=0)
+
+    def _by_points(self, strength: float) -> tuple[Array, Array]:
+        """Return the same by a matrix of the points, in which the linear terms are 1, not inf."""
+        gram = self._ridged(strength)
+        if len(gram) <= BLOCK:
+            inverse = np.linalg.inv(gram)
+            forces, pivots = inverse @ self._left, inverse.diagonal()
+        else:
+            half = _forward(cast("Array", np.linalg.cholesky(gram)), np.eye(len(gram)))
+            forces, pivots = (half @ self._left) @ half, (half * half).sum(axis=0)
+        return strength * forces, strength * (pivots - self._leverage / (1.0 + strength))
+
+    def _ridged(self, strength: float) -> Array:
+        gram = self._gram.copy()
+        gram.reshape(-1)[:: len(gram) + 1] += strength
+        return gram
+
+    def surface(self, strength: float | None) -> Quadratic:
+        """Return the surface for a ridge of this `strength`; a flat one for None."""
+        n = self._n
+        if strength is None:
+            return Quadratic(0.0, np.zeros(n), np.zeros((n, n)))
+        terms, second, gram = _terms(n), self._second, self._ridged(strength)
+        if self._dual:
+            coefficients = second @ _solve(gram, self._left)
+        else:
+            coefficients = _solve(gram, second @ self._left)
+        linear = _solve(self._r, self._linear - coefficients @ self._mixed) * self._scale
+        hessian = (terms.unfold * coefficients * self._scale)[terms.place]
+        if self._constant:
+            return Quadratic(float(linear[0]), linear[1:], hessian)
+        return Quadratic(0.0, linear, hessian)
+
+    def residuals(self, left: Array | None) -> Array:
+        """Return what is `left` in weighted rows as residuals; of a flat surface, all."""
+        if left is None:
+            return self._y.copy()
+        return self._scale * (left if self._roots is None else left / self._roots)
+
+
+def fit_quadratic(
+    Z: Array,  # noqa: N803
+    y: Array,
+    strength: float,
+    spread: Array | None = None,
+    constant: bool = True,
+) -> Fit:
+    """Return the quadratic that minimises Σ r²/spread + strength·Σ H²/2, H the Hessian's entries.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (m, n)
+        The points, in units in which they are about 1 apart, from where the surface is wanted.
+    y : ndarray of shape (m,)
+        Their values.
+    strength : float
+        Of the ridge, above 0.
+    spread : ndarray of shape (m,), optional
+        How much the square of each residual may be, relative to the others'. All 1 by default.
+    constant : bool, default True
+        Whether the surface has a constant term; else it is 0 at the origin, so that `y` are
+        differences from the value there.
+
+    Returns
+    -------
+    Fit
+        With ``quadratic``, ``loo`` and ``residuals``; ``loo`` is inf where nothing can be fitted.
+    """
+    return Regression(Z, y, spread, constant).fit(strength)
+
+
+def _solve(matrix: Array, right: Array) -> Array:
+    return cast("Array", np.linalg.solve(matrix, right))
+
+
+def _forward(lower: Array, right: Array) -> Array:
+    """Return the solution of lower·x = right for a lower triangle, block by block.
+
+    NumPy has none: `solve` would not use the zeros, and `inv` of all costs as much as the product.
+    """
+    x = np.empty_like(right)
+    for at in range(0, len(lower), BLOCK):
+        rows = slice(at, at + BLOCK)
+        rest = right[rows]
+        if at:
+            rest = rest - lower[rows, :at] @ x[:at]
+        x[rows] = np.linalg.inv(lower[rows, rows]) @ rest
+    return x
