@@ -13,7 +13,7 @@ from nelder.options import OnFailure, check_on_failure, check_seconds, check_who
 if TYPE_CHECKING:
     from nelder.evaluate.pool import Objective
     from nelder.evaluation import Pool
-    from nelder.search.nelder_mead import NelderMead
+    from nelder.search.method import Method
 
 __all__ = ["Means"]
 
@@ -86,7 +86,7 @@ class Means:
 
         return closing(make_pool(objective, self.workers, self.vectorized, self.timeout))
 
-    def method_for(self, method: NelderMead, workers: int) -> NelderMead:
+    def method_for(self, method: Method, workers: int) -> Method:
         """Return what `method` is with so many workers; as recorded, where a study goes on."""
         made = method.for_workers(workers)
         if made is method or self.journal is None:

@@ -14,7 +14,8 @@ from nelder.means import Means
 from nelder.options import Budget, OnFailure
 from nelder.parameters import Parameters
 from nelder.result import Progress, Result
-from nelder.search.nelder_mead import NelderMead, check_method
+from nelder.search.method import Method, check_method
+from nelder.search.nelder_mead import NelderMead
 
 if TYPE_CHECKING:
     import os
@@ -31,7 +32,7 @@ def minimize(
     args: Any = (),
     *,
     bounds: Any = None,
-    method: NelderMead = _DEFAULT,
+    method: Method = _DEFAULT,
     maxfev: int | None = None,
     maxiter: int | None = None,
     maxtime: float | None = None,
@@ -64,7 +65,7 @@ def minimize(
         None stands for no bound. By name: the structure of `x0`, parts of which may be left out,
         with a pair for each number or array. Every point evaluated is inside. low = high fixes a
         variable. A bound so far away that it only means "none" costs precision: leave it out.
-    method : NelderMead, default NelderMead()
+    method : NelderMead, KWorst or Subspaces, default NelderMead()
         How the search decides.
     maxfev : int, default 1000·(n + 1)
         Evaluations at most.
@@ -161,7 +162,7 @@ def minimize(
         bool(history),
     )
     if means.here:
-        search = method.for_workers(1).start(parameters.x0, box)
+        search = method.for_workers(1).start(parameters.x0, box, budget.maxfev)
         return drive(search, objective, budget, means.policy.on_failure, observers)
     with means.pool(objective) as pool:
         method = means.method_for(method, pool.workers)
@@ -175,5 +176,5 @@ def minimize(
             "method": method,
         }
         with means.log(problem) as log:
-            search = method.start(parameters.x0, box)
+            search = method.start(parameters.x0, box, budget.maxfev)
             return drive_on(pool, search, budget, means.policy, observers, log)

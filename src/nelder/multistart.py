@@ -28,7 +28,8 @@ from nelder.minima import Minimum, MultistartProgress, MultistartResult, distinc
 from nelder.options import Budget, OnFailure
 from nelder.result import Result, Status
 from nelder.search.lanes import Lanes, Settled
-from nelder.search.nelder_mead import NelderMead, check_method
+from nelder.search.method import Method, check_method
+from nelder.search.nelder_mead import NelderMead
 from nelder.starts import Sampler, read_starts
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def multistart(
     starts: int | None = None,
     sampler: Sampler = "sobol",
     seed: int = 0,
-    method: NelderMead = _DEFAULT,
+    method: Method = _DEFAULT,
     maxfev: int | None = None,
     maxiter: int | None = None,
     maxtime: float | None = None,
@@ -157,7 +158,7 @@ def multistart(
                     "method": method,
                 }
                 with means.log(problem) as log:
-                    searches = (method.start(x0, box) for x0 in begins)
+                    searches = (method.start(x0, box, budget.maxfev) for x0 in begins)
                     _interleaved(searches, pool, budget, means, log, found)
         found.end()
         return found.result()
@@ -169,7 +170,7 @@ def multistart(
 
 
 def _whole(
-    method: NelderMead,
+    method: Method,
     box: Box | None,
     objective: PythonObjective | NativeObjective,
     budget: Budget,
@@ -193,7 +194,7 @@ def _whole(
         result = None
         try:
             result = drive(
-                method.start(found.starts[index], box),
+                method.start(found.starts[index], box, budget.maxfev),
                 evaluator,
                 budget.within(left),
                 means.policy.on_failure,
@@ -241,11 +242,11 @@ def _whole(
         return
     native = isinstance(objective, NativeObjective)
     quick = time.perf_counter() - found.began < QUICK and budget.maxiter == math.inf
-    many = native and quick and Lanes.fits(method, box)
+    many = method if native and quick and Lanes.fits(method, box) else None
     size = LANES if many else 1
     chunks = iter(np.split(np.arange(1, count), range(size, count - 1, size)))
     threads = 1 if means.workers is None else means.workers
-    each = [Lanes(method, found.starts.shape[1], box) if many else None for _ in range(threads)]
+    each = [Lanes(many, found.starts.shape[1], box) if many else None for _ in range(threads)]
     if threads == 1:
         work(chunks, each[0])
         return

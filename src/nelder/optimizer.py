@@ -11,7 +11,8 @@ from nelder.drive.loop import Observers, result_of
 from nelder.parameters import Parameters
 from nelder.result import Result
 from nelder.search.ask_tell import AskTell
-from nelder.search.nelder_mead import NelderMead, check_method
+from nelder.search.method import Method, check_method
+from nelder.search.nelder_mead import NelderMead
 
 __all__ = ["Optimizer"]
 
@@ -51,7 +52,7 @@ class Optimizer(AskTell):
     array([ 1., -2.])
     """
 
-    def __init__(self, x0: Any, *, bounds: Any = None, method: NelderMead = _DEFAULT) -> None:
+    def __init__(self, x0: Any, *, bounds: Any = None, method: Method = _DEFAULT) -> None:
         parameters = Parameters.read(x0, bounds)
         method = check_method(method)
         super().__init__(method.start(parameters.x0, parameters.box(method.clips)))

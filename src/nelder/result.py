@@ -179,6 +179,9 @@ class Progress(_Record):
     elapsed: float
 
 
+DETAILS = ("nmodel", "nmodel_better", "noise", "nrepeat", "fun_error")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Result(_Record):
     """The outcome of a search. Entries can be read as attributes and as ``result["x"]``.
@@ -215,6 +218,16 @@ class Result(_Record):
         ``vertices`` (n + 1, n), best first, and ``values`` (n + 1,).
     history : History or None
         ``points`` (nfev, n) and ``values`` (nfev,) where asked for.
+    nmodel, nmodel_better : int or None
+        With ``model=True``: evaluations at the minimum of a model, and how many of them gave a new
+        best point.
+    noise : float or None
+        With ``noise=True``: the estimated standard deviation of one evaluation; 0 where the
+        objective gives the same value twice.
+    nrepeat : int or None
+        With ``noise=True``: how often a point was evaluated again.
+    fun_error : float or None
+        With ``noise=True``: the standard error of `fun`.
     names : tuple of str
         Names of the n parameters, empty where ``x0`` is a plain array.
     """
@@ -233,6 +246,11 @@ class Result(_Record):
     final_simplex: Simplex
     history: History | None = None
     nahead: int = 0
+    nmodel: int | None = None
+    nmodel_better: int | None = None
+    noise: float | None = None
+    nrepeat: int | None = None
+    fun_error: float | None = None
     names: tuple[str, ...] = ()
     flat: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
 
@@ -255,9 +273,13 @@ class Result(_Record):
             ("nrestart", f"{self.nrestart}"),
             ("nfailed", f"{self.nfailed}"),
             *([("nahead", f"{self.nahead}")] if self.nahead else []),
+            *((name, f"{value:.6g}") for name, value in self._details() if value is not None),
             ("elapsed", f"{self.elapsed:.3g} s"),
         ]
         return rows
+
+    def _details(self) -> list[tuple[str, float | None]]:
+        return [(name, getattr(self, name)) for name in DETAILS]
 
     def __repr__(self) -> str:
         rows = self._rows()

@@ -749,5 +749,5 @@ def test_a_rule_of_the_users_is_asked_between_iterations_only():
 
 
 def test_check_method_names_both():
-    with pytest.raises(InvalidArgumentError, match=r"NelderMead\(\.\.\.\) or nelder.KWorst"):
+    with pytest.raises(InvalidArgumentError, match=r"NelderMead\(\.\.\.\), nelder.KWorst"):
         nelder.minimize(sphere, [0.0], method="k-worst")

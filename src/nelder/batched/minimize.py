@@ -8,7 +8,7 @@ from typing import Any
 from nelder.batched.problem import read_problem
 from nelder.batched.result import BatchResult
 from nelder.batched.settings import Settings, check
-from nelder.search.nelder_mead import NelderMead, check_method
+from nelder.search.nelder_mead import NelderMead
 
 __all__ = ["minimize"]
 
@@ -83,8 +83,7 @@ def minimize(
     >>> bool(result.success.all()), result.x[result.best].round(6)
     (True, array([ 1., -2.]))
     """
-    method = check_method(method)
-    check(method)
+    method = check(method)
     problem = read_problem(fun, x0s, args, bounds, method)
     settings = Settings.read(
         method, problem.n, problem.shape.dtype, problem.box, maxfev, maxiter, target

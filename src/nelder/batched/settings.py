@@ -11,7 +11,7 @@ from nelder.batched.box import BatchBox
 from nelder.core.bounds import Box
 from nelder.errors import InvalidArgumentError
 from nelder.options import Budget
-from nelder.search.k_worst import KWorst
+from nelder.search.method import check_method
 from nelder.search.nelder_mead import NelderMead
 
 __all__ = ["REFRESH", "UNLIMITED", "Numbers", "Settings"]
@@ -161,14 +161,22 @@ class Settings:
         return xp.where(first < numbers.watched, far, xp.zeros_like(far) + numbers.largest)
 
 
-def check(method: NelderMead) -> None:
-    """Raise InvalidArgumentError where lanes cannot decide as `method` does."""
-    if isinstance(method, KWorst) or type(method).machine is not NelderMead.machine:
+def check(method: object) -> NelderMead:
+    """Return `method`, or raise InvalidArgumentError where lanes cannot decide as it does."""
+    method = check_method(method)
+    if (
+        not isinstance(method, NelderMead)
+        or type(method).machine is not NelderMead.machine
+        or method.model
+        or method.noise
+    ):
         raise InvalidArgumentError(
-            f"method={method!r}: expected nelder.NelderMead(...): lanes move one vertex at a time"
+            f"method={method!r}: expected nelder.NelderMead(...) without model or noise: "
+            "lanes move one vertex at a time"
         )
     if method.rule is not None:
         raise InvalidArgumentError(
             f"convergence={method.convergence!r}: expected Tolerance(...), StandardError(...) or "
             "EitherTolerance(...), as a callable cannot be asked about many lanes"
         )
+    return method

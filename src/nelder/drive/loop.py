@@ -162,6 +162,7 @@ def result_of(
         history=history,
         names=observers.names,
         flat=x.copy(),
+        **search.details(),
     )
 
 
@@ -235,15 +236,16 @@ def _loop(
         if recorder is not None:
             points, values = recorder.room(search.nfev)
             left = min(left, len(values))
-        iterations = min(budget.maxiter, UNLIMITED)
+        iterations = min(budget.maxiter - search.nit, UNLIMITED)
         if observers.callback is not None:
-            iterations = min(iterations, search.nit + 1)
+            iterations = min(iterations, 1)
         if search.pauses:
             left = min(left, search.stage.waiting)
-        if iterations == 0:  # the first simplex is asked for all the same, and no more
+        if iterations <= 0:  # the first simplex is asked for all the same, and no more
             left, iterations = min(left, search.stage.waiting), 1
         nit, nfev, started = search.nit, search.nfev, clock()
-        leg = Leg(int(left), int(iterations), budget.target, points, values)
+        until = search.stage.nit + int(iterations)
+        leg = Leg(int(left), until, budget.target, points, values)
         try:
             evaluator.run(search.stage, leg)
         except _OutOfTimeError:

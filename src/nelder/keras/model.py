@@ -20,7 +20,7 @@ from nelder.models.search import Settings, minimise
 from nelder.models.weights import Trainable, Weights, chosen
 from nelder.options import Budget, is_whole
 from nelder.result import Status
-from nelder.search.nelder_mead import NelderMead
+from nelder.search.method import Method
 
 __all__ = ["fit"]
 
@@ -40,7 +40,7 @@ def fit(
     callbacks: Sequence[Any] | None = None,
     validation_data: tuple[Any, Any] | None = None,
     verbose: int = 0,
-    method: NelderMead | None = None,
+    method: Method | None = None,
     seed: int = 0,
 ) -> ModelResult:
     """Fit the weights of a Keras model without gradients, so that the loss may be anything.

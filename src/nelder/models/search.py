@@ -25,7 +25,8 @@ from nelder.options import Budget, is_real, is_whole
 from nelder.result import Status
 from nelder.search.ask_tell import AskTell
 from nelder.search.k_worst import KWorst
-from nelder.search.nelder_mead import NelderMead, check_method
+from nelder.search.method import Method, check_method
+from nelder.search.nelder_mead import NelderMead
 from nelder.search.search import Search
 
 __all__ = ["Many", "Settings", "Watcher", "minimise"]
@@ -83,7 +84,7 @@ class Settings:
         distribution of this width around it.
     seed : int
         Of these starts.
-    method : NelderMead or None
+    method : Method or None
         None is `KWorst`, with as many movers as do good and fit in a batch.
 
     Raises
@@ -96,7 +97,7 @@ class Settings:
     batch: int
     step: float
     seed: int
-    method: NelderMead | None
+    method: Method | None
 
     def __post_init__(self) -> None:
         for name, least in (("starts", 1), ("batch", 1), ("seed", 0)):
@@ -110,7 +111,7 @@ class Settings:
         if self.method is not None:
             check_method(self.method)
 
-    def method_for(self, n: int) -> NelderMead:
+    def method_for(self, n: int) -> Method:
         """Return the method for dimension `n`."""
         if self.method is not None:
             return self.method

@@ -31,7 +31,6 @@ class AskTell:
 
     def __init__(self, search: Search) -> None:
         self._search = search
-        self._advances = search.pauses
         # Where several points are out: all of them, how many are taken, and by row the values
         # told ahead of their turn.
         self._points: Array | None = None
@@ -98,7 +97,7 @@ class AskTell:
         value: Any = values[0] if type(values) is list and len(values) == 1 else values  # type: ignore[arg-type]
         if isinstance(value, float) and stage.waiting == 1 and stage.tell_row(X, value):
             self._points = None
-            if stage.done or self._advances:
+            if stage.done or self._search.pauses:
                 self._search.advance()
             if self._known:
                 self._catch_up()
@@ -125,7 +124,7 @@ class AskTell:
             self._taken += 1
             if stage.done or self._taken == len(out):
                 self._points = None  # what was told beyond the end is not needed
-                if stage.done or self._advances:
+                if stage.done or self._search.pauses:
                     self._search.advance()
                 self._catch_up()
                 return
@@ -148,7 +147,7 @@ class AskTell:
             if value is None:
                 return
             stage.tell(value)
-            if stage.done or self._advances:
+            if stage.done or self._search.pauses:
                 self._search.advance()
 
     def _out(self) -> Array:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from nelder.core.bounds import Box
 from nelder.core.machine import ENDS, Points
 from nelder.core.simplexes import AffineSimplex, AxisSimplex, FminsearchSimplex, StepSimplex
 from nelder.result import Status
+from nelder.search.method import Method
 from nelder.search.nelder_mead import NelderMead
 from nelder.search.probe import beside, first_radii, unseen
 
@@ -70,13 +72,13 @@ class Lanes:
         self._machine = method.machine(np.zeros((n + 1, n)), box, None)
 
     @staticmethod
-    def fits(method: NelderMead, box: Box | None) -> bool:
+    def fits(method: Method, box: Box | None) -> TypeGuard[NelderMead]:
         """Whether searches of `method` are such that the machine and the probe are all."""
         return (
             type(method) is NelderMead
             and type(method.initial_simplex) in BUILDERS
             and method.rule is None
-            and not method.final_centroid
+            and not (method.final_centroid or method.model or method.noise)
             and (box is None or box.n > 0)
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -25,18 +26,25 @@ from nelder.core.simplexes import (
     SimplexBuilder,
 )
 from nelder.errors import InvalidArgumentError
-from nelder.search.search import Search
+from nelder.options import is_whole
+from nelder.search.course import CourseSearch
+from nelder.search.method import Method
+from nelder.search.simplex_search import SimplexSearch
+from nelder.search.space import Space
 
 if TYPE_CHECKING:
     from nelder.core.bounds import Box
+    from nelder.search.search import Search
 
-__all__ = ["NelderMead", "check_method"]
+__all__ = ["NelderMead"]
 
 Array = NDArray[np.float64]
 
+SWITCHES = ("probe", "equal_outside", "equal_inside", "final_centroid", "model", "noise")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class NelderMead:
+class NelderMead(Method):
     """How a simplex search decides. Frozen; checked on construction.
 
     Parameters
@@ -56,6 +64,14 @@ class NelderMead:
         the objective does not change at all.
     bounds_method : {"transform", "clip"}, default "transform"
         Search in coordinates in which the box has no edges, or move points to the nearest bound.
+    model : bool, default False
+        Whether to step to the minimum of a quadratic model of the values known, now and then: on
+        smooth objectives half the evaluations. A fit costs more than a cheap objective.
+    noise : bool, default False
+        Whether values may differ from call to call. The objective is asked twice at one point; if
+        the values differ, the search reckons with it.
+    seed : int, default 0
+        Of the random numbers that a search under noise draws.
     equal_outside : bool, default True
         Whether an outside contraction as high as the reflection is taken. Optim.jl: False.
     equal_inside : bool, default False
@@ -82,6 +98,9 @@ class NelderMead:
     equal_outside: bool = True
     equal_inside: bool = False
     final_centroid: bool = False
+    model: bool = False
+    noise: bool = False
+    seed: int = 0
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -101,10 +120,12 @@ class NelderMead:
             raise InvalidArgumentError(
                 f"bounds_method={self.bounds_method!r}: expected 'transform' or 'clip'"
             )
-        for name in ("probe", "equal_outside", "equal_inside", "final_centroid"):
+        for name in SWITCHES:
             value: object = getattr(self, name)
             if not isinstance(value, (bool, np.bool_)):
                 raise InvalidArgumentError(f"{name}={value!r}: expected True or False")
+        if not (is_whole(self.seed) and self.seed >= 0):
+            raise InvalidArgumentError(f"seed={self.seed!r}: expected a whole number, 0 or above")
         if self.probe and self.final_centroid:
             raise InvalidArgumentError(
                 "probe=True and final_centroid=True exclude each other: expected at most one"
@@ -141,10 +162,6 @@ class NelderMead:
         """Whether points are moved to the nearest bound."""
         return self.bounds_method == "clip"
 
-    def for_workers(self, workers: int) -> NelderMead:
-        """Return the method to be run by so many `workers`: this one, whose decisions stay."""
-        return self
-
     def machine(self, simplex: Array, box: Box | None, points: Array | None) -> Machine:
         """Return the machine that begins with `simplex`.
 
@@ -166,9 +183,14 @@ class NelderMead:
             points,
         )
 
-    def start(self, x0: Array, box: Box | None) -> Search:
-        """Return a search from `x0` (dim,) in `box`."""
-        return Search(self, x0, box)
+    def start(self, x0: Array, box: Box | None, maxfev: float = math.inf) -> Search:
+        """Return a search from `x0` (dim,) in `box`; as `Method.start`."""
+        space = Space(x0, box)
+        if self.noise:
+            from nelder.search.noise import noisy
+
+            return CourseSearch(space, lambda search: noisy(search, self, maxfev))
+        return SimplexSearch(self, space)
 
     @classmethod
     def scipy(
@@ -259,12 +281,3 @@ def _vertices(given: Any) -> Array:
         )
     simplex.flags.writeable = False
     return simplex
-
-
-def check_method(method: object) -> NelderMead:
-    """Return `method`, or raise InvalidArgumentError where it is none."""
-    if isinstance(method, NelderMead):
-        return method
-    raise InvalidArgumentError(
-        f"method={method!r}: expected nelder.NelderMead(...) or nelder.KWorst(...)"
-    )

@@ -19,7 +19,7 @@ from nelder.models.result import ModelResult
 from nelder.models.search import Settings, minimise
 from nelder.models.weights import Trainable, Weights, chosen
 from nelder.options import Budget
-from nelder.search.nelder_mead import NelderMead
+from nelder.search.method import Method
 
 __all__ = ["minimize_module"]
 
@@ -38,7 +38,7 @@ def minimize_module(
     target: float | None = None,
     callback: Callable[[int, float], object] | None = None,
     vectorized: bool = True,
-    method: NelderMead | None = None,
+    method: Method | None = None,
     seed: int = 0,
 ) -> ModelResult:
     """Minimise a loss over the parameters of a PyTorch module, without gradients.

@@ -1,0 +1,219 @@
+"""Model steps: between iterations, to the minimum of a quadratic fitted to what is known.
+
+What pays is the fit. It is a ridge regression whose strength is chosen by leave-one-out error, so
+it is of use from n + 1 points on and says itself when it is not; and each value counts the less the
+farther away it is. The step is the minimiser in a trust region. A point that is a new best replaces a
+vertex; any other is remembered, and never a vertex: that would collapse the simplex.
+
+Lengths are measured in units of the first simplex.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.core.quadratic import Fit, Regression
+from nelder.core.trust_region import minimum_within
+
+if TYPE_CHECKING:
+    from nelder.core.machine import Machine
+
+__all__ = ["ModelSteps"]
+
+Array = NDArray[np.float64]
+
+STRENGTHS = (1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
+FIRST_STRENGTH = 2  # the index
+PAST = 6.0  # evaluations looked at, in multiples of the coefficients of a quadratic
+FITTED = 1.5  # points fitted, likewise
+FARTHEST = 30.0  # trust radii from the best: what is beyond is not fitted
+FIRST_RADIUS = 2.0  # of the trust region, in median distances of the vertices from the best
+SMALLEST_RADIUS, LARGEST_RADIUS = 0.25, 8.0
+USELESS = 0.7  # leave-one-out error above which there is no step
+TRUSTED = 0.3  # and below which a step that failed is tried again
+SAME = 1e-4  # trust radii: a point so close to one that is known tells nothing
+GOOD, POOR = 0.5, 0.1  # actual by predicted gain: for a larger, a smaller radius
+BOUNDARY = 0.9  # of the trust radius: a step beyond asks for a larger one
+
+
+class _Proposal(NamedTuple):
+    """A point that was proposed, and all that is needed once its value is there."""
+
+    z: Array
+    step: Array  # in trust radii
+    gain: float
+    loo: float
+    nfev: int
+    simplex: Array  # from the best vertex, in units of the first simplex
+    point: Array  # likewise
+    median: float
+
+
+class ModelSteps:
+    """When to step by a model, and where.
+
+    Parameters
+    ----------
+    n : int
+        Coordinates of the search.
+
+    Attributes
+    ----------
+    rows : int
+        How many evaluations the machine must remember for it.
+    next : float
+        No step before the search has made so many evaluations.
+    radius : float
+        Of the trust region, in median distances of the vertices from the best.
+    steps, better : int
+        Points evaluated, and those of them that were a new best.
+    """
+
+    def __init__(self, n: int) -> None:
+        terms = (n + 1) * (n + 2) // 2
+        self.n = n
+        self.rows = int(PAST * terms)
+        self.next = 1.0
+        self.radius = FIRST_RADIUS
+        self.steps = 0
+        self.better = 0
+        self._fitted = int(FITTED * terms)
+        self._base = max(1.0, (n + 1) / 2.0)
+        self._wait = self._base
+        self._strength = FIRST_STRENGTH
+        self._retried = False
+        self._unit: Array | None = None
+        self._proposal: _Proposal | None = None
+
+    def restarted(self) -> None:
+        """Take note that the machine has begun a fresh simplex."""
+        self.radius = FIRST_RADIUS
+
+    def propose(self, machine: Machine, nfev: int) -> Array | None:
+        """Return the point z (n,) to be evaluated before the machine's next iteration, if any.
+
+        Parameters
+        ----------
+        machine : Machine
+            Between two iterations, and remembering at least `rows` evaluations.
+        nfev : int
+            Evaluations of the search so far.
+        """
+        if nfev < self.next:
+            return None
+        with np.errstate(all="ignore"):
+            return self._propose(machine, nfev)
+
+    def _propose(self, machine: Machine, nfev: int) -> Array | None:
+        z, values = machine.past()
+        simplex = _simplex(machine)
+        best = simplex[0]
+        if self._unit is None:
+            self._unit = simplex.max(axis=0) - simplex.min(axis=0)
+        edges = (simplex - best) / self._unit
+        lengths = np.sqrt((edges * edges).sum(axis=1))
+        median = float(np.median(lengths[1:]))
+        reach = self.radius * median
+        lowest = machine.best[1]
+        points = (z - best) / (self._unit * reach)
+        squares = (points * points).sum(axis=1)
+        near = np.flatnonzero((squares > 0.0) & (squares <= FARTHEST**2) & np.isfinite(values))
+        if len(near) < self.n + 1:
+            self.next = nfev + 1
+            return None
+        self.next = nfev + self._base
+        if len(near) > self._fitted:
+            near = near[squares[near].argpartition(self._fitted)[: self._fitted]]
+        points = points[near]
+        y = values[near] - lowest
+        largest = float(y.max())
+        y /= largest
+        fit = self._fit(points, y, squares[near])
+        if fit.loo > USELESS:
+            return None
+        surface = fit.quadratic
+        step = minimum_within(surface.gradient, surface.hessian)
+        gain = -largest * float(surface(step[None, :])[0])
+        apart = points - step
+        if not (
+            gain > 0.0
+            and float(step @ step) > SAME**2
+            and float((apart * apart).sum(axis=1).min()) > SAME**2
+        ):
+            return None
+        self._proposal = _Proposal(
+            best + self._unit * (reach * step),
+            step,
+            gain,
+            fit.loo,
+            nfev,
+            edges,
+            reach * step,
+            median,
+        )
+        self._lowest = lowest
+        return self._proposal.z
+
+    def _fit(self, points: Array, y: Array, squares: Array) -> Fit:
+        """Return the fit with the least leave-one-out error, of the strengths next to the last."""
+        regression = Regression(points, y, np.maximum(1.0, squares) ** 3, constant=False)
+        last = self._strength
+        best: Fit | None = None
+        for index in range(max(last - 1, 0), min(last + 2, len(STRENGTHS))):
+            fit = regression.fit(STRENGTHS[index])
+            if best is None or fit.loo < best.loo:
+                best = fit
+                self._strength = index
+        assert best is not None
+        return best
+
+    def take(self, machine: Machine, f: float) -> None:
+        """Take the value `f` of the point proposed; a new best replaces a vertex of `machine`."""
+        asked = self._proposal
+        assert asked is not None
+        self._proposal = None
+        self.steps += 1
+        machine.note(asked.z, f)
+        lowest = self._lowest
+        ratio = (lowest - f) / asked.gain if f < math.inf else -math.inf
+        if ratio >= GOOD and math.sqrt(float(asked.step @ asked.step)) > BOUNDARY:
+            self.radius = min(2.0 * self.radius, LARGEST_RADIUS)
+        elif ratio < POOR:
+            self.radius = max(0.5 * self.radius, SMALLEST_RADIUS)
+        if f < lowest:
+            self.better += 1
+            machine.replace(_replaced(asked), asked.z, f)
+        now = asked.nfev + 1
+        if ratio > POOR:
+            self._wait, self._retried, self.next = self._base, False, now
+        elif asked.loo < TRUSTED and not self._retried:
+            self._retried, self.next = True, now
+        else:
+            self._retried = False
+            self.next = now + self._wait
+            self._wait = min(2.0 * self._wait, 2.0 * self._base)
+
+
+def _replaced(asked: _Proposal) -> int:
+    """Return the rank of the vertex that the point replaces.
+
+    The simplex keeps the more of its volume the larger the barycentric coordinate of the point is
+    in absolute value; a vertex far away is to go rather than one nearby.
+    """
+    edges = asked.simplex
+    try:
+        others = np.linalg.solve(edges[1:].T, asked.point)
+    except np.linalg.LinAlgError:
+        return len(edges) - 1
+    shares = np.abs(np.concatenate([[1.0 - others.sum()], others]))
+    away = edges - asked.point
+    far = np.sqrt((away * away).sum(axis=1)) / asked.median
+    return int((shares * np.maximum(1.0, far)).argmax())
+
+
+def _simplex(machine: Machine) -> Array:
+    return machine.simplex if hasattr(machine, "simplex") else machine.vertices
