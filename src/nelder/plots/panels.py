@@ -1,0 +1,229 @@
+"""The panels of a picture of a search; each draws into axes that it is given."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.plots.canvas import BEST, EVALUATED, FAILED, GUIDE, Axes
+from nelder.plots.course import Course
+from nelder.plots.surface import Surface, Window, fitted, interpolated, whole
+
+__all__ = ["count", "draw_convergence", "draw_curve", "draw_parameter", "draw_plane", "draw_size"]
+
+Array = NDArray[np.float64]
+
+DOTS = 5000  # drawn at most
+FAR = 3.0  # times the range of the best: dots spread more widely are not all shown
+LEVELS = 18
+DECADES = 2.0  # of sizes from which on their axis is logarithmic
+LOWEST = 1e-5  # that is told apart on a surface, of its highest
+COLOURMAP = "YlGnBu_r"
+
+
+def draw_convergence(axes: Axes, course: Course, lowest: float) -> None:
+    """Draw the best value so far, all values, and where the objective failed.
+
+    Parameters
+    ----------
+    axes : Axes
+    course : Course
+    lowest : float
+        The best value found.
+    """
+    better, last = course.better, len(course.values)
+    gaps = course.gaps(lowest)
+    values = course.values if gaps is None else gaps
+    if gaps is not None:
+        better = better[gaps[better] > 0.0]
+        axes.set_yscale("log")
+    some = _some(course.finite)
+    _dots(axes, course.numbers[some], values[some], label="evaluated")
+    if better.size:
+        line = np.append(values[better], values[better[-1]])
+        at = np.append(better + 1.0, last)
+        axes.step(at, line, color=BEST, linewidth=1.8, where="post", label="best so far")
+        axes.plot(at[:1], line[:1], ".", color=BEST, markersize=4.0)
+        axes.set_ylim(*_limits(line, values[some], gaps is not None))
+    _crosses(axes, course.numbers[course.failed], None)
+    axes.set_ylabel("value" if gaps is None else "value − best value")
+    axes.legend(loc="best", fontsize="small")
+    _grid(axes)
+
+
+def draw_size(axes: Axes, after: Array, size: Array) -> None:
+    """Draw how large the simplex was, after so many evaluations."""
+    shown = size > 0.0
+    axes.step(after[shown], size[shown], color=BEST, linewidth=1.2, where="post")
+    if shown.any() and math.log10(size[shown].max() / size[shown].min()) > DECADES:
+        axes.set_yscale("log")
+    axes.set_ylabel("simplex size")
+    _grid(axes)
+
+
+def draw_parameter(axes: Axes, course: Course, which: int) -> None:
+    """Draw a parameter: of the best point so far, and of all points."""
+    values, better = course.points[:, which], course.better
+    some = _some(np.arange(len(values)))
+    _dots(axes, course.numbers[some], values[some])
+    if better.size:
+        line = np.append(values[better], values[better[-1]])
+        at = np.append(better + 1.0, len(values))
+        axes.step(at, line, color=BEST, linewidth=1.5, where="post")
+        axes.plot(at[:1], line[:1], ".", color=BEST, markersize=4.0)
+        axes.set_ylim(*_limits(line, values[some], log=False))
+    axes.set_ylabel(course.names[which])
+    _grid(axes)
+
+
+def draw_curve(axes: Axes, course: Course, which: int) -> None:
+    """Draw the values over the only parameter that is drawn."""
+    x, values, better = course.points[:, which], course.values, course.better
+    some = _some(course.finite)
+    if len(course.free) == 1:
+        order = some[np.argsort(x[some], kind="stable")]
+        axes.plot(x[order], values[order], "-", color=BEST, linewidth=1.0)
+    _dots(axes, x[some], values[some])
+    if better.size:
+        window = whole(course, (which, which))
+        if not window.empty:
+            axes.set_xlim(*_pair(window, 0))
+        axes.set_ylim(*_limits(values[better], values[some], log=False))
+    _crosses(axes, x[course.failed], None)
+    _ends(axes, x[better], values[better])
+    axes.set(xlabel=course.names[which], ylabel="value")
+    _grid(axes)
+
+
+def draw_plane(axes: Axes, course: Course, pair: tuple[int, int], lowest: float) -> None:
+    """Draw the surface over two parameters and the path of the best point.
+
+    Parameters
+    ----------
+    axes : Axes
+    course : Course
+    pair : (int, int)
+    lowest : float
+        The best value found.
+    """
+    i, j = pair
+    better = course.better
+    surface = _surface(course, pair, lowest)
+    window = whole(course, pair) if surface is None else surface.window
+    if surface is not None:
+        _fill(axes, surface)
+    some = _some(course.finite)
+    _dots(axes, course.points[some, i], course.points[some, j])
+    _crosses(axes, course.points[course.failed, i], course.points[course.failed, j])
+    axes.plot(*course.points[better][:, pair].T, "-", color=FAILED, linewidth=1.3)
+    _ends(axes, course.points[better, i], course.points[better, j])
+    if surface is not None:
+        axes.set_title(f"{surface.kind}, error {100.0 * surface.error:.2g} %", fontsize="small")
+    if not window.empty:
+        axes.set_xlim(float(window.low[0]), float(window.high[0]))
+        axes.set_ylim(float(window.low[1]), float(window.high[1]))
+    axes.set(xlabel=course.names[i], ylabel=course.names[j])
+    axes.locator_params(axis="x", nbins=6)
+
+
+def _surface(course: Course, pair: tuple[int, int], lowest: float) -> Surface | None:
+    free = set(course.free.tolist())
+    if not course.better.size or not free.issuperset(pair):
+        return None
+    if len(free) == 2:
+        return interpolated(course, pair, lowest)
+    return fitted(course, pair, int(course.better[-1]), lowest)
+
+
+def _fill(axes: Axes, surface: Surface) -> None:
+    """Colour by height, on a logarithmic scale, fading where nothing is known."""
+    mpl: Any = importlib.import_module("matplotlib")
+    seen = surface.known > 0.25
+    high = float(surface.heights[seen].max())
+    if not 0.0 < high < math.inf:
+        return
+    low = max(float(np.quantile(surface.heights[seen], 0.01)), high * LOWEST)
+    scale = mpl.colors.LogNorm(low, high)
+    heights = np.maximum(surface.heights, 0.1 * low)
+    colours = mpl.colormaps[COLOURMAP](scale(heights))
+    colours[..., 3] = np.clip(2.0 * surface.known, 0.0, 1.0)
+    window = surface.window
+    extent = (*_pair(window, 0), *_pair(window, 1))
+    axes.imshow(colours, extent=extent, origin="lower", aspect="auto", interpolation="bilinear")
+    x, y = (np.linspace(*_pair(window, k), len(heights)) for k in range(2))
+    masked: Any = np.ma.masked_where(~seen, heights)  # pyright: ignore[reportUnknownMemberType]
+    levels = np.geomspace(low, high, LEVELS)
+    axes.contour(x, y, masked, levels=levels, colors="white", linewidths=0.5)
+    shown = mpl.cm.ScalarMappable(scale, COLOURMAP)
+    axes.figure.colorbar(shown, ax=axes, label="above the lowest")
+
+
+def _pair(window: Window, k: int) -> tuple[float, float]:
+    return float(window.low[k]), float(window.high[k])
+
+
+def _ends(axes: Axes, x: Array, y: Array) -> None:
+    """Mark the first of the best points, and the last."""
+    for marker, label, at, style in (
+        ("o", "start", slice(0, 1), {"color": "white", "markeredgecolor": FAILED}),
+        ("*", "best", slice(-1, None), {"color": FAILED, "markeredgecolor": "white"}),
+    ):
+        size = {"o": 6.0, "*": 13.0}[marker]
+        axes.plot(x[at], y[at], marker, label=label, markersize=size, linestyle="none", **style)
+    if axes.get_legend_handles_labels()[0] and x.size:
+        axes.legend(loc="best", fontsize="small")
+    elif not x.size:
+        axes.set_title("no finite value", fontsize="small")
+
+
+def _crosses(axes: Axes, x: Array, y: Array | None) -> None:
+    """Mark where the objective failed: at (x, y), or at the top where there is no y."""
+    some = _some(np.arange(x.size))
+    if not some.size:
+        return
+    across = {} if y is not None else {"transform": axes.get_xaxis_transform()}
+    up = np.full(x.size, 0.96) if y is None else y
+    axes.plot(x[some], up[some], "x", color=FAILED, markersize=4.0, label="failed", **across)
+
+
+def _dots(axes: Axes, x: Array, y: Array, **more: Any) -> None:
+    axes.plot(
+        x, y, ".", color=EVALUATED, markersize=3.5, markeredgewidth=0.0, rasterized=True, **more
+    )
+
+
+def _some(which: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return so many of them that they can be drawn."""
+    return which[:: -(-which.size // DOTS)] if which.size > DOTS else which
+
+
+def _limits(line: Array, dots: Array, log: bool) -> tuple[float, float]:
+    """Return limits that hold the line, and all dots but those far off."""
+    if log:
+        line, dots = np.log10(line), np.log10(dots[dots > 0.0])
+    low, high = float(line.min()), float(line.max())
+    if dots.size:
+        all_in = float(dots.min()), float(dots.max())
+        if all_in[1] - all_in[0] > FAR * (high - low) > 0.0:
+            all_in = float(np.quantile(dots, 0.05)), float(np.quantile(dots, 0.95))
+        low, high = low if log else min(low, all_in[0]), max(high, all_in[1])
+    pad = 0.06 * (high - low) or max(abs(high) * 0.1, 0.1)
+    low, high = low - pad, high + pad
+    return (10.0**low, 10.0**high) if log else (low, high)
+
+
+def count(axes: Axes) -> None:
+    """Let the axis below count evaluations."""
+    ticker: Any = importlib.import_module("matplotlib.ticker")
+    axes.set_xlabel("evaluations")
+    whole_numbers = {"integer": True, "steps": [1, 2, 5, 10], "min_n_ticks": 1}
+    axes.xaxis.set_major_locator(ticker.MaxNLocator("auto", **whole_numbers))
+
+
+def _grid(axes: Axes) -> None:
+    axes.grid(color=GUIDE)
+    axes.set_axisbelow(True)
