@@ -8,6 +8,7 @@ from hypothesis import settings
 import nelder.core.bounds
 import nelder.core.k_worst
 import nelder.core.machine
+import nelder.core.spanned
 from tests.uncompiled import installed, is_compiled, uncompiled
 
 settings.register_profile("nelder", deadline=None, derandomize="CI" in os.environ)
@@ -22,8 +23,8 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def compiled_core():
     """The core as an extension; skips where there was no compiler."""
-    modules = nelder.core.machine, nelder.core.bounds, nelder.core.k_worst
-    if not all(map(is_compiled, modules)):
+    core = nelder.core
+    if not all(map(is_compiled, (core.machine, core.bounds, core.k_worst, core.spanned))):
         pytest.skip("this install is uncompiled")
     return installed()
 

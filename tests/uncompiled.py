@@ -9,6 +9,7 @@ from unittest import mock
 import nelder.core.bounds
 import nelder.core.k_worst
 import nelder.core.machine
+import nelder.core.spanned
 
 
 def is_compiled(module: ModuleType) -> bool:
@@ -17,7 +18,7 @@ def is_compiled(module: ModuleType) -> bool:
 
 
 def flavour(
-    name: str, bounds: ModuleType, machine: ModuleType, k_worst: ModuleType
+    name: str, bounds: ModuleType, machine: ModuleType, k_worst: ModuleType, spanned: ModuleType
 ) -> SimpleNamespace:
     """Gather what the tests take from a core."""
     return SimpleNamespace(
@@ -25,6 +26,7 @@ def flavour(
         Machine=machine.Machine,
         KWorstMachine=k_worst.KWorstMachine,
         Points=machine.Points,
+        Spanned=spanned.Spanned,
         Box=bounds.Box,
         module=machine,
     )
@@ -32,7 +34,8 @@ def flavour(
 
 def installed() -> SimpleNamespace:
     """Return the core as it is installed, compiled or not."""
-    return flavour("compiled", nelder.core.bounds, nelder.core.machine, nelder.core.k_worst)
+    core = nelder.core
+    return flavour("compiled", core.bounds, core.machine, core.k_worst, core.spanned)
 
 
 def uncompiled(cython: bool = True) -> SimpleNamespace:
@@ -44,7 +47,8 @@ def uncompiled(cython: bool = True) -> SimpleNamespace:
             machine = _load(nelder.core.machine)
             with mock.patch.dict(sys.modules, {"nelder.core.machine": machine}):
                 k_worst = _load(nelder.core.k_worst)
-    return flavour("uncompiled", bounds, machine, k_worst)
+                spanned = _load(nelder.core.spanned)
+    return flavour("uncompiled", bounds, machine, k_worst, spanned)
 
 
 def _load(module: ModuleType) -> ModuleType:

@@ -77,7 +77,7 @@ class CourseSearch(Search):
         self.shown: Simplex | None = None
         self.restarts = 0
         self.extra: dict[str, Any] = {}
-        self._counts = dict.fromkeys(COUNTS, 0)  # of the parts that were left
+        self._counts: dict[str, int] = dict.fromkeys(COUNTS, 0)  # of the parts that were left
         self._lowest: tuple[Array, float] = (space.x0, math.inf)  # of these
         self._simplex = Simplex(space.x0.reshape(1, -1), np.full(1, math.nan))
         self._condition: Callable[[], bool] | None = None
