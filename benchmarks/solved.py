@@ -3,14 +3,13 @@
 import math
 from statistics import median
 
-import matplotlib.pyplot as plt
-import numpy as np
 from rich.progress import track
 
 from benchmarks.peers import NELDER, STEPS_NOTE, missing, peers
 from benchmarks.problems import Problem, mgh, more_wild
 from benchmarks.recorder import evaluations_to
 from benchmarks.report import RESULTS, Goal, Report, Table
+from nelder.plots import plot_profile
 
 __all__ = ["run"]
 
@@ -47,29 +46,10 @@ def _details(title: str, problems: list[Problem], found: Found) -> Table:
 
 def _draw(name: str, title: str, found: Found, budget: int) -> str:
     """Draw the data profiles; return the name of the file."""
-    figure, axes = plt.subplots(figsize=(8.0, 5.0), layout="constrained")
-    for solver, needed in found.items():
-        own = solver == NELDER
-        steps = np.sort([0.0, *(value for value in needed if math.isfinite(value)), budget])
-        share = np.arange(steps.size) / len(needed)
-        share[-1] = share[-2]
-        style = "--" if "preset" in solver else "-"
-        axes.step(
-            steps, share, style, where="post", label=solver, lw=2.5 if own else 1.2, zorder=2 + own
-        )
-    axes.set(
-        xlim=(0, budget),
-        ylim=(0, 1),
-        xlabel="evaluations / (n + 1)",
-        ylabel=f"share of {len(needed)} problems solved",
-        title=title,
-    )
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize="small")
     RESULTS.mkdir(exist_ok=True)
     file = f"data_profile_{name}.png"
+    figure = plot_profile(found, budget=budget, title=title, emphasis=[NELDER])
     figure.savefig(RESULTS / file, dpi=120)
-    plt.close(figure)
     return file
 
 
