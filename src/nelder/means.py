@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from nelder.drive.schedule import Log, Policy
+import numpy as np
+from numpy.typing import NDArray
+
+from nelder.core.machine import Points
+from nelder.drive.loop import Observers, drive
+from nelder.drive.schedule import Log, Policy, drive_on
 from nelder.errors import InvalidArgumentError
-from nelder.options import OnFailure, check_on_failure, check_seconds, check_whole, is_whole
+from nelder.options import Budget, OnFailure, check_on_failure, check_seconds, check_whole, is_whole
+from nelder.result import Status
+from nelder.search.course import Course, CourseSearch
+from nelder.search.space import Space
 
 if TYPE_CHECKING:
+    from nelder.evaluate.native import NativeObjective
     from nelder.evaluate.pool import Objective
+    from nelder.evaluate.python import PythonObjective
     from nelder.evaluation import Pool
     from nelder.search.method import Method
 
@@ -86,6 +97,29 @@ class Means:
 
         return closing(make_pool(objective, self.workers, self.vectorized, self.timeout))
 
+    def measure(
+        self, objective: PythonObjective | NativeObjective, points: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the values (k,) at `points` (k, dim); NaN or +inf where an evaluation fails.
+
+        They are not recorded.
+        """
+        dim = points.shape[1]
+        begin: NDArray[np.float64] = np.zeros(dim)
+        search = CourseSearch(Space(begin, None), lambda _: _wanted(points))
+        budget = Budget(max(len(points), 1), None, None, None, dim)
+        observers = Observers(lambda x: x, history=True)
+        if self.here:
+            result = drive(search, objective, budget, "worst", observers)
+        else:
+            with self.pool(objective) as pool:
+                policy = replace(self.policy, on_failure="worst")
+                result = drive_on(pool, search, budget, policy, observers)
+        assert result.history is not None
+        values = np.full(len(points), math.nan)  # less than all are known after a value of -inf
+        values[: result.nfev] = result.history.values
+        return values
+
     def method_for(self, method: Method, workers: int) -> Method:
         """Return what `method` is with so many workers; as recorded, where a study goes on."""
         made = method.for_workers(workers)
@@ -119,3 +153,9 @@ class Means:
 
         path, study = self._study
         return closing(Journal.open(path, study, describe(problem)))
+
+
+def _wanted(points: NDArray[np.float64]) -> Course:
+    """Evaluate all of `points` (k, dim)."""
+    yield Points(points, -math.inf)
+    return Status.CONVERGED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nelder.drive.callback import read_callback
@@ -13,7 +14,7 @@ from nelder.evaluate.objective import read_objective
 from nelder.means import Means
 from nelder.options import Budget, OnFailure
 from nelder.parameters import Parameters
-from nelder.result import Progress, Result
+from nelder.result import Origin, Progress, Result
 from nelder.search.method import Method, check_method
 from nelder.search.nelder_mead import NelderMead
 
@@ -160,9 +161,17 @@ def minimize(
         read_callback(callback),
         read_progress(progress),
         bool(history),
+        Origin(
+            parameters.lower,
+            parameters.upper,
+            parameters.restore if parameters.structured else None,
+            lambda: method.start(parameters.x0, box, budget.maxfev),
+            partial(means.measure, objective),
+        ),
     )
     if means.here:
-        search = method.for_workers(1).start(parameters.x0, box, budget.maxfev)
+        method = method.for_workers(1)
+        search = method.start(parameters.x0, box, budget.maxfev)
         return drive(search, objective, budget, means.policy.on_failure, observers)
     with means.pool(objective) as pool:
         method = means.method_for(method, pool.workers)

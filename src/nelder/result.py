@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["History", "IntermediateResult", "Progress", "Result", "Simplex", "Status"]
+__all__ = ["History", "IntermediateResult", "Origin", "Progress", "Result", "Simplex", "Status"]
 
 Kind = Literal["converged", "budget", "user", "failed", "running"]
 
@@ -179,6 +179,33 @@ class Progress(_Record):
     elapsed: float
 
 
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Where a result comes from, for what may be asked of it later.
+
+    Attributes
+    ----------
+    lower, upper : ndarray of shape (dim,)
+        The bounds, infinite where there is none.
+    restore : callable or None
+        Gives a flat point (dim,) the structure of ``x0``; None where that is flat.
+    begin : callable or None
+        Begins the same search again.
+    measure : callable or None
+        Evaluates points (k, dim) as the search did; NaN or +inf where that fails.
+    """
+
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    restore: Callable[[NDArray[np.float64]], Any] | None = None
+    begin: Callable[[], Any] | None = None
+    measure: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what can only be called where the search ran."""
+        return {"lower": self.lower, "upper": self.upper}
+
+
 DETAILS = ("nmodel", "nmodel_better", "noise", "nrepeat", "fun_error")
 
 
@@ -253,6 +280,7 @@ class Result(_Record):
     fun_error: float | None = None
     names: tuple[str, ...] = ()
     flat: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
+    origin: Origin | None = field(default=None, repr=False)
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [

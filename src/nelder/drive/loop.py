@@ -19,7 +19,7 @@ from nelder.drive.history import Recorder
 from nelder.drive.progress import MakeMonitor, Monitor, Restore
 from nelder.errors import EvaluationError, ExecutorError, NelderError, ReturnValueError
 from nelder.options import Budget, OnFailure
-from nelder.result import History, IntermediateResult, Result, Status
+from nelder.result import History, IntermediateResult, Origin, Result, Status
 from nelder.search.search import Search
 
 __all__ = ["Evaluator", "Observers", "Watch", "drive", "ended", "failed", "result_of", "watched"]
@@ -62,6 +62,8 @@ class Observers:
         Makes, of the budget and `restore`, what looks at the search.
     history : bool
         Whether to keep every point and value.
+    origin : Origin or None
+        What results are to know of where they come from.
     """
 
     restore: Restore
@@ -69,6 +71,7 @@ class Observers:
     callback: Callback | None = None
     progress: MakeMonitor | None = None
     history: bool = False
+    origin: Origin | None = None
 
 
 class _OutOfTimeError(Exception):
@@ -162,6 +165,7 @@ def result_of(
         history=history,
         names=observers.names,
         flat=x.copy(),
+        origin=observers.origin,
         **search.details(),
     )
 
