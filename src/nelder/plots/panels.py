@@ -21,6 +21,7 @@ DOTS = 5000  # drawn at most
 FAR = 3.0  # times the range of the best: dots spread more widely are not all shown
 LEVELS = 18
 DECADES = 2.0  # of sizes from which on their axis is logarithmic
+LEAST = 1e-250  # height of a surface: of lower ones Matplotlib's axes cannot count the decades
 LOWEST = 1e-5  # that is told apart on a surface, of its highest
 COLOURMAP = "YlGnBu_r"
 
@@ -144,7 +145,7 @@ def _fill(axes: Axes, surface: Surface) -> None:
     mpl: Any = importlib.import_module("matplotlib")
     seen = surface.known > 0.25
     high = float(surface.heights[seen].max())
-    if not 0.0 < high < math.inf:
+    if not LEAST < high < math.inf:
         return
     low = max(float(np.quantile(surface.heights[seen], 0.01)), high * LOWEST)
     scale = mpl.colors.LogNorm(low, high)
@@ -187,7 +188,7 @@ def _crosses(axes: Axes, x: Array, y: Array | None) -> None:
         return
     across = {} if y is not None else {"transform": axes.get_xaxis_transform()}
     up = np.full(x.size, 0.96) if y is None else y
-    axes.plot(x[some], up[some], "x", color=FAILED, markersize=4.0, label="failed", **across)
+    axes.plot(x[some], up[some], "x", color=FAILED, markersize=4.0, label="not finite", **across)
 
 
 def _dots(axes: Axes, x: Array, y: Array, **more: Any) -> None:

@@ -20,7 +20,7 @@ __all__ = ["Surface", "Window", "fitted", "interpolated"]
 
 Array = NDArray[np.float64]
 
-GRID = 121  # points drawn along each side
+GRID = 91  # points drawn along each side
 CELLS = 60  # along each side; of points in the same one the lowest counts
 REACH = 0.03, 0.1  # of the window: so far from a point what is drawn is half faded: least, most
 SPACINGS = 1.5  # ... and in distances to the point's fourth neighbour
@@ -33,7 +33,7 @@ RIDGES = 10.0 ** np.arange(-10.0, -1.0)
 BEYOND = 1.4  # times as far as the points in it a fit is drawn
 WELL = 0.03  # leave-one-out error of a fit that describes what it was fitted to
 POORLY = 0.5  # ... from which on there is nothing to be seen
-POINTS = 400  # in a fit, at most
+POINTS = 300  # in a fit, at most
 RESOLVED = 1e5  # units of rounding that values must differ by
 
 
@@ -260,7 +260,7 @@ def _widest(
     """
     n = offsets.shape[1]
     terms = (n + 1) * (n + 2) // 2
-    least = 1.0 if n == 0 else max(RESOLVED * 2.3e-16 * size, 1e-300)
+    least = max(RESOLVED * 2.3e-16 * size, 1e-300)
     best: tuple[Quadratic, float, float] | None = None
     for radius in RADII.tolist():
         inside = np.flatnonzero(
@@ -271,10 +271,11 @@ def _widest(
         inside = inside[-min(3 * terms, POINTS) :]
         if gaps[inside].max() < least:
             break
-        regression = Regression(offsets[inside] / radius, gaps[inside])
+        extent = float(distances[inside].max())
+        regression = Regression(offsets[inside] / extent, gaps[inside])
         fit = min((regression.fit(ridge) for ridge in RIDGES.tolist()), key=lambda fit: fit.loo)
         if best is None or fit.loo < best[2]:
-            best = fit.quadratic, radius, fit.loo
+            best = fit.quadratic, extent, fit.loo
         if fit.loo < WELL:
             break
     return best if best is not None and best[2] < POORLY else None
