@@ -614,6 +614,11 @@ class Machine(Stage):
         return self._rows()[self._ranks()]
 
     @property
+    def simplex(self) -> NDArray[np.float64]:
+        """The vertices in the coordinates the search moves in, (n + 1, n), in the same order."""
+        return array_of(self._z).reshape(-1, self.n)[self._ranks()]
+
+    @property
     def values(self) -> NDArray[np.float64]:
         """The values at the vertices, (n + 1,); NaN where not evaluated yet."""
         return array_of(self._f)[self._ranks()]
@@ -621,7 +626,7 @@ class Machine(Stage):
     @property
     def centroid(self) -> NDArray[np.float64]:
         """The centroid of the vertices kept, all but the worst, as the objective sees it."""
-        z = array_of(self._z).reshape(-1, self.n)[self._ranks()[: self._kept]].mean(axis=0)
+        z = self.simplex[: self._kept].mean(axis=0)
         return z if self.box is None else self.box.leave(z)
 
     def needed(self) -> NDArray[np.float64]:
