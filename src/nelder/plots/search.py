@@ -36,23 +36,15 @@ COLUMNS = 3  # of parameters
 WIDTH, UPPER, ROW = 10.0, 4.4, 1.9  # inches
 
 
-def plot_result(result: Result, parameters: object = None, search: Search | None = None) -> Figure:
-    """Draw a result that has a history; see `Result.plot`.
-
-    Parameters
-    ----------
-    result : Result
-    parameters : sequence of str or int, optional
-    search : Search, optional
-        The search as it began; without it the simplex's size is not drawn.
-    """
-    history = result.history
-    if history is None:
+def plot_result(result: Result, parameters: object = None) -> Figure:
+    """Draw a result that has a history; see `Result.plot`."""
+    if result.history is None:
         raise InvalidArgumentError(
             "history=False: expected minimize(..., history=True) for result.plot(), which draws "
             "the points that were evaluated"
         )
-    return plot_search(*history, result.names, parameters, search)
+    begin = result.origin and result.origin.begin
+    return plot_search(*result.history, result.names, parameters, begin() if begin else None)
 
 
 def plot_search(
