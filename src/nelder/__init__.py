@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from nelder.evaluate.command import Command, InputFile, Template
     from nelder.evaluate.output import Output
     from nelder.journal.reading import load
+    from nelder.plots import plot_profile
     from nelder.scipy import scipy_method
 
 __all__ = [
@@ -92,6 +93,7 @@ __all__ = [
     "load",
     "minimize",
     "multistart",
+    "plot_profile",
     "scipy_method",
 ]
 
@@ -105,6 +107,7 @@ _LAZY = {
     "Output": "nelder.evaluate.output",
     "Template": "nelder.evaluate.command",
     "load": "nelder.journal.reading",
+    "plot_profile": "nelder.plots",
     "scipy_method": "nelder.scipy",
 }
 _MODULES = ("batched", "keras", "tfp", "torch")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["History", "IntermediateResult", "Origin", "Progress", "Result", "Simplex", "Status"]
 
@@ -281,6 +284,34 @@ class Result(_Record):
     names: tuple[str, ...] = ()
     flat: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
     origin: Origin | None = field(default=None, repr=False)
+
+    def plot(self, parameters: Sequence[str | int] | str | int | None = None) -> Figure:
+        """Draw the search: convergence, simplex, parameters, a surface with the path.
+
+        It needs ``history=True``, and ``nelder[plot]``. Nothing is shown, and no state of
+        Matplotlib is changed.
+
+        Parameters
+        ----------
+        parameters : sequence of str or int, optional
+            Which parameters are drawn, by name or number, the first two also as a surface. By
+            default those that moved farthest, six at most.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Save it by ``figure.savefig("search.png")``.
+
+        Raises
+        ------
+        InvalidArgumentError
+            There is no history, or no such parameter.
+        MissingExtraError
+            Matplotlib is not installed.
+        """
+        from nelder.plots import plot_result
+
+        return plot_result(self, parameters)
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [
