@@ -5,9 +5,9 @@ Scheinberg & Toint 1997; Powell 2004): of n + 1 points or of thousands, it is de
 it is says its leave-one-out error, which costs no further fit: with h_i the leverage of a point,
 the surface fitted without it misses r_i/(1 - h_i) there (Allen 1974).
 
-The linear terms, which have no penalty, are projected out first, by a QR decomposition. What is
-left is one symmetric matrix of the points or of the terms, whichever are fewer, so that each
-strength of the ridge costs one factorisation of it.
+The linear terms, which have no penalty, are projected out first. What is left is one symmetric
+matrix of the points or of the terms, whichever are fewer, so that each strength of the ridge costs
+one factorisation of it, and a small one is decomposed once for all strengths.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ __all__ = ["Fit", "Quadratic", "Regression", "fit_quadratic"]
 
 Array = NDArray[np.float64]
 
-RANK = 1e-12  # a column of which less is left by those before it depends on them
+RANK = 1e-13  # least by greatest extent of the points, below which they lie in a hyperplane
+SMALL = 30  # rows; up to so many, one eigendecomposition is quicker than a factorisation for each
 BLOCK = 64  # rows; up to so many, inverting a triangle at once is quicker than block by block
 
 
@@ -142,7 +143,10 @@ class Regression:
         if self.usable:
             with np.errstate(all="ignore"):  # what is not finite shows in the end
                 self._scale = float(np.abs(y).max())
-                self.usable = 0.0 < self._scale < math.inf and self._prepare(Z, spread)
+                try:
+                    self.usable = 0.0 < self._scale < math.inf and self._prepare(Z, spread)
+                except np.linalg.LinAlgError:
+                    self.usable = False
 
     def _prepare(self, points: Array, spread: Array | None) -> bool:
         """Project the linear terms out of values and second-order terms, all in weighted rows."""
@@ -162,65 +166,70 @@ class Regression:
             weighted = np.vstack([ones, weighted])
             base = values - ones * (values @ ones / (ones @ ones))
         self._sum = float(base @ base)
-        q, r = cast("tuple[Array, Array]", np.linalg.qr(weighted.T))
-        if not (np.abs(r.diagonal()) > RANK * np.sqrt((r * r).sum(axis=0))).all():
+        q, sizes, axes = cast(
+            "tuple[Array, Array, Array]", np.linalg.svd(weighted.T, full_matrices=False)
+        )
+        if not sizes[-1] > RANK * sizes[0]:
             return False
-        self._r = r
+        self._back = axes.T / sizes
         self._linear = values @ q
         self._mixed = second @ q
         self._left = values - q @ self._linear
         second -= self._mixed @ q.T
         self._second = second
-        self._leverage = (q * q).sum(axis=1)
+        self._leverage = np.einsum("ij,ij->i", q, q)
         # The linear terms have taken as many dimensions of the points as they are.
         self._dual = len(values) - q.shape[1] < len(second)
         self._gram = second.T @ second + q @ q.T if self._dual else second @ second.T
+        self._curved: Array | None = None
+        if len(self._gram) <= SMALL:
+            curved, directions = cast("tuple[Array, Array]", np.linalg.eigh(self._gram))
+            self._curved = curved
+            self._factor = directions.T if self._dual else directions.T @ second
+            self._squared = self._factor * self._factor
+            self._turned = self._factor @ self._left
         return self._sum > 0.0
 
-    def fit(self, strength: float) -> Fit:
-        """Return the fit with a ridge of `strength`: Σ r²/spread + strength·Σ H²/2 is least.
+    def fit(self, *strengths: float) -> Fit:
+        """Return the fit with a ridge: Σ r²/spread + strength·Σ H²/2 is least.
 
         Parameters
         ----------
-        strength : float
-            Above 0.
+        *strengths : float
+            Above 0. Of several, the one whose fit has the least leave-one-out error.
         """
+        best = Fit(self, strengths[0], math.inf, None)
         if self.usable:
-            try:
-                with np.errstate(all="ignore"):
-                    left, free = (
-                        self._by_points(strength) if self._dual else self._by_terms(strength)
-                    )
-                    if free.min() > 0.0:
-                        missed = left / free
-                        loo = math.sqrt(float(missed @ missed) / self._sum)
-                        if loo < math.inf:
-                            return Fit(self, strength, loo, left)
-            except np.linalg.LinAlgError:
-                pass
-        return Fit(self, strength, math.inf, None)
+            with np.errstate(all="ignore"):
+                for strength in strengths:
+                    fit = self._fit(strength)
+                    if fit.loo < best.loo:
+                        best = fit
+        return best
 
-    def _by_terms(self, strength: float) -> tuple[Array, Array]:
-        """Return residuals and 1 less the leverages, by a matrix of the second-order terms."""
-        second, gram = self._second, self._ridged(strength)
-        if len(gram) <= BLOCK:
-            half = np.linalg.inv(gram) @ second
-            explained, leverage = (half @ self._left) @ second, half * second
-        else:
-            half = _forward(cast("Array", np.linalg.cholesky(gram)), second)
-            explained, leverage = (half @ self._left) @ half, half * half
-        return self._left - explained, 1.0 - self._leverage - leverage.sum(axis=0)
+    def _fit(self, strength: float) -> Fit:
+        try:
+            left, free = self._left_and_free(strength)
+        except np.linalg.LinAlgError:
+            return Fit(self, strength, math.inf, None)
+        if not free.min() > 0.0:
+            return Fit(self, strength, math.inf, None)
+        missed = left / free
+        return Fit(self, strength, math.sqrt(float(missed @ missed) / self._sum), left)
 
-    def _by_points(self, strength: float) -> tuple[Array, Array]:
-        """Return the same by a matrix of the points, in which the linear terms are 1, not inf."""
-        gram = self._ridged(strength)
-        if len(gram) <= BLOCK:
-            inverse = np.linalg.inv(gram)
-            forces, pivots = inverse @ self._left, inverse.diagonal()
+    def _left_and_free(self, strength: float) -> tuple[Array, Array]:
+        """Return the residuals and 1 less the leverages, in weighted rows."""
+        if self._curved is not None:
+            weights = 1.0 / (self._curved + strength)
+            turned, squared = (self._turned * weights) @ self._factor, weights @ self._squared
         else:
-            half = _forward(cast("Array", np.linalg.cholesky(gram)), np.eye(len(gram)))
-            forces, pivots = (half @ self._left) @ half, (half * half).sum(axis=0)
-        return strength * forces, strength * (pivots - self._leverage / (1.0 + strength))
+            right = np.eye(len(self._gram)) if self._dual else self._second
+            half = _forward(cast("Array", np.linalg.cholesky(self._ridged(strength))), right)
+            turned, squared = (half @ self._left) @ half, np.einsum("ij,ij->j", half, half)
+        if self._dual:  # the linear terms are 1 in the matrix, not inf
+            squared -= self._leverage / (1.0 + strength)
+            return strength * turned, strength * squared
+        return self._left - turned, 1.0 - self._leverage - squared
 
     def _ridged(self, strength: float) -> Array:
         gram = self._gram.copy()
@@ -237,7 +246,7 @@ class Regression:
             coefficients = second @ _solve(gram, self._left)
         else:
             coefficients = _solve(gram, second @ self._left)
-        linear = _solve(self._r, self._linear - coefficients @ self._mixed) * self._scale
+        linear = self._back @ (self._linear - coefficients @ self._mixed) * self._scale
         hessian = (terms.unfold * coefficients * self._scale)[terms.place]
         if self._constant:
             return Quadratic(float(linear[0]), linear[1:], hessian)

@@ -1,9 +1,9 @@
 """Model steps: between iterations, to the minimum of a quadratic fitted to what is known.
 
 What pays is the fit. It is a ridge regression whose strength is chosen by leave-one-out error, so
-it is of use from n + 1 points on and says itself when it is not; and each value counts the less the
-farther away it is. The step is the minimiser in a trust region. A point that is a new best replaces a
-vertex; any other is remembered, and never a vertex: that would collapse the simplex.
+it is of use from n + 1 points on and says itself when it is not; and a value counts the less the
+farther away it is. The step is the minimiser in a trust region. A point that is a new best replaces
+a vertex; any other is remembered, but never a vertex: that would collapse the simplex.
 
 Lengths are measured in units of the first simplex.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nelder.core.quadratic import Fit, Regression
+from nelder.core.quadratic import Regression
 from nelder.core.trust_region import minimum_within
 
 if TYPE_CHECKING:
@@ -109,19 +109,20 @@ class ModelSteps:
             return self._propose(machine, nfev)
 
     def _propose(self, machine: Machine, nfev: int) -> Array | None:
-        z, values = machine.past()
-        simplex = _simplex(machine)
-        best = simplex[0]
-        if self._unit is None:
-            self._unit = simplex.max(axis=0) - simplex.min(axis=0)
-        edges = (simplex - best) / self._unit
-        lengths = np.sqrt((edges * edges).sum(axis=1))
-        median = float(np.median(lengths[1:]))
+        simplex = machine.simplex
+        best, lowest = simplex[0], machine.best[1]
+        size = self._unit
+        if size is None:
+            size = self._unit = simplex.max(axis=0) - simplex.min(axis=0)
+        edges = (simplex - best) / size
+        lengths = sorted(_squares(edges).tolist())  # the best one's 0 first
+        median = 0.5 * sum(math.sqrt(lengths[i // 2]) for i in (self.n + 1, self.n + 2))
         reach = self.radius * median
-        lowest = machine.best[1]
-        points = (z - best) / (self._unit * reach)
-        squares = (points * points).sum(axis=1)
-        near = np.flatnonzero((squares > 0.0) & (squares <= FARTHEST**2) & np.isfinite(values))
+        unit = size * reach
+        z, values = machine.past()
+        points = (z - best) / unit
+        squares = _squares(points)
+        near = np.flatnonzero((squares > 0.0) & (squares <= FARTHEST**2) & (values < math.inf))
         if len(near) < self.n + 1:
             self.next = nfev + 1
             return None
@@ -129,47 +130,25 @@ class ModelSteps:
         if len(near) > self._fitted:
             near = near[squares[near].argpartition(self._fitted)[: self._fitted]]
         points = points[near]
-        y = values[near] - lowest
-        largest = float(y.max())
-        y /= largest
-        fit = self._fit(points, y, squares[near])
+        spread = np.maximum(1.0, squares[near]) ** 3
+        last = self._strength
+        fit = Regression(points, values[near] - lowest, spread, constant=False).fit(
+            *STRENGTHS[max(last - 1, 0) : last + 2]
+        )
+        self._strength = STRENGTHS.index(fit.strength)
         if fit.loo > USELESS:
             return None
         surface = fit.quadratic
         step = minimum_within(surface.gradient, surface.hessian)
-        gain = -largest * float(surface(step[None, :])[0])
-        apart = points - step
-        if not (
-            gain > 0.0
-            and float(step @ step) > SAME**2
-            and float((apart * apart).sum(axis=1).min()) > SAME**2
-        ):
+        gain = -float(step @ (surface.gradient + 0.5 * (surface.hessian @ step)))
+        same = SAME**2
+        if not (gain > 0.0 and step @ step > same and _squares(points - step).min() > same):
             return None
         self._proposal = _Proposal(
-            best + self._unit * (reach * step),
-            step,
-            gain,
-            fit.loo,
-            nfev,
-            edges,
-            reach * step,
-            median,
+            best + unit * step, step, gain, fit.loo, nfev, edges, reach * step, median
         )
         self._lowest = lowest
         return self._proposal.z
-
-    def _fit(self, points: Array, y: Array, squares: Array) -> Fit:
-        """Return the fit with the least leave-one-out error, of the strengths next to the last."""
-        regression = Regression(points, y, np.maximum(1.0, squares) ** 3, constant=False)
-        last = self._strength
-        best: Fit | None = None
-        for index in range(max(last - 1, 0), min(last + 2, len(STRENGTHS))):
-            fit = regression.fit(STRENGTHS[index])
-            if best is None or fit.loo < best.loo:
-                best = fit
-                self._strength = index
-        assert best is not None
-        return best
 
     def take(self, machine: Machine, f: float) -> None:
         """Take the value `f` of the point proposed; a new best replaces a vertex of `machine`."""
@@ -198,6 +177,11 @@ class ModelSteps:
             self._wait = min(2.0 * self._wait, 2.0 * self._base)
 
 
+def _squares(rows: Array) -> Array:
+    """Return the squared lengths of `rows`."""
+    return np.einsum("ij,ij->i", rows, rows)
+
+
 def _replaced(asked: _Proposal) -> int:
     """Return the rank of the vertex that the point replaces.
 
@@ -213,7 +197,3 @@ def _replaced(asked: _Proposal) -> int:
     away = edges - asked.point
     far = np.sqrt((away * away).sum(axis=1)) / asked.median
     return int((shares * np.maximum(1.0, far)).argmax())
-
-
-def _simplex(machine: Machine) -> Array:
-    return machine.simplex if hasattr(machine, "simplex") else machine.vertices
