@@ -72,12 +72,18 @@ class Known:
             self._read(row)
         return waiting.take(x)
 
-    def put(self, search: int, x: bytes, value: float, failure: Failure | None) -> None:
-        """Take in a value of this call, or a failure that is not tried again."""
+    def put(
+        self, search: int, x: bytes, value: float, failure: Failure | None, fleeting: bool = False
+    ) -> None:
+        """Take in a value of this call, or a failure that is not tried again.
+
+        Where values are `fleeting`, another evaluation of a point that was dropped would give
+        another value than the one recorded: none is dropped.
+        """
         waiting = self._of(search)
         waiting.add(x, value, failure)
         waiting.new[x] = None
-        if len(waiting.new) > self._room + len(x):
+        if len(waiting.new) > self._room + len(x) and not fleeting:
             waiting.take(next(iter(waiting.new)))
 
     def forget(self, search: int) -> None:

@@ -349,7 +349,8 @@ class _Scheduler:
                 run.tries[key] = run.tries.get(key, 0) + 1
             elif run.status is Status.RUNNING:
                 run.tries.pop(key, None)
-                self._known.put(run.index, key, outcome.value, outcome.failure)
+                fleeting = run.search.fleeting
+                self._known.put(run.index, key, outcome.value, outcome.failure, fleeting)
                 touched[run.index] = run
         return list(touched.values())
 

@@ -252,8 +252,13 @@ def _fields(value: Any) -> dict[str, Any]:
     return {
         field.name: getattr(value, field.name)
         for field in dataclasses.fields(value)
-        if field.compare and hasattr(value, field.name)
+        if field.compare and hasattr(value, field.name) and not _unused(value, field)
     }
+
+
+def _unused(value: Any, field: dataclasses.Field[Any]) -> bool:
+    """Whether it is a setting that older studies do not know, and at its default, as in these."""
+    return bool(field.metadata.get("later")) and getattr(value, field.name) == field.default
 
 
 def _object(

@@ -40,6 +40,7 @@ __all__ = ["NelderMead"]
 
 Array = NDArray[np.float64]
 
+LATER = {"later": True}  # settings that studies of the first version do not know
 SWITCHES = ("probe", "equal_outside", "equal_inside", "final_centroid", "model", "noise")
 
 
@@ -98,9 +99,9 @@ class NelderMead(Method):
     equal_outside: bool = True
     equal_inside: bool = False
     final_centroid: bool = False
-    model: bool = False
-    noise: bool = False
-    seed: int = 0
+    model: bool = field(default=False, metadata=LATER)
+    noise: bool = field(default=False, metadata=LATER)
+    seed: int = field(default=0, metadata=LATER)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -189,7 +190,9 @@ class NelderMead(Method):
         if self.noise:
             from nelder.search.noise import noisy
 
-            return CourseSearch(space, lambda search: noisy(search, self, maxfev))
+            search = CourseSearch(space, lambda search: noisy(search, self, maxfev))
+            search.fleeting = True
+            return search
         return SimplexSearch(self, space)
 
     @classmethod

@@ -29,10 +29,13 @@ class Search:
         What waits for values now.
     status : Status
         ``RUNNING`` until the search has ended by itself.
+    fleeting : bool
+        Whether a point may have another value each time it is evaluated.
     """
 
     stage: Stage
     status: Status
+    fleeting: bool = False
 
     @property
     def done(self) -> bool:
