@@ -74,6 +74,8 @@ methods = st.sampled_from(
         NelderMead.optim(),
         NelderMead.tfp(),
         NelderMead.fminsearch(),
+        NelderMead(model=True),
+        NelderMead(model=True, bounds_method="clip"),
     ]
 )
 

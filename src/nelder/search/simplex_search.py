@@ -224,7 +224,7 @@ class SimplexSearch(Search):
         assert machine is not None
         if model is not None:  # a clone has none
             model.take(machine, float(points.values[0]))
-            self._step_by_model(machine, model)
+        self.advance()
 
     def _look(self, machine: Machine) -> None:
         """Look beside the best point, `_radii` along each axis."""
