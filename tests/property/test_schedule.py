@@ -99,8 +99,8 @@ def rough(x):
     return math.nan if value > 40.0 else value
 
 
-def search(n, method=None, box=None):
-    return (method or nelder.NelderMead()).start(np.linspace(-2.0, 2.0, n), box)
+def search(n, method=None, box=None, maxfev=400):
+    return (method or nelder.NelderMead()).start(np.linspace(-2.0, 2.0, n), box, maxfev)
 
 
 def budget(n, maxfev=400, **more):
@@ -127,34 +127,46 @@ def alone(n, fun=rough, maxfev=400, **more):
     )
 
 
-@HOW
-@given(st.integers(1, 6), st.integers(1, 30), st.integers(0, 9999), st.sampled_from([0.01, 100.0]))
-def test_any_number_of_workers_gives_the_bits_of_one(n, workers, seed, seconds):
-    pool = Workers(rough, workers, seed, seconds=seconds)
-    result = drive_on(pool, search(n), budget(n), Policy("worst"), OBSERVERS)
-    same(result, alone(n))
-    assert result.nahead <= len(pool.asked) - result.nfev
-
-
-@HOW
-@given(st.integers(1, 5), st.integers(1, 12), st.integers(0, 9999), st.integers(1, 60))
-def test_budgets_are_exact(n, workers, seed, maxfev):
-    pool = Workers(rough, workers, seed)
-    result = drive_on(pool, search(n), budget(n, maxfev), Policy("worst"), OBSERVERS)
-    same(result, alone(n, maxfev=maxfev))
-    assert result.nfev <= maxfev
-
-
-@HOW
-@given(st.integers(1, 5), st.integers(1, 12), st.integers(0, 9999))
-def test_failures_that_a_retry_mends_leave_no_trace(n, workers, seed):
-    pool = Workers(rough, workers, seed, fails=0.2)
-    result = drive_on(pool, search(n), budget(n), Policy("raise", retries=50), OBSERVERS)
-    same(result, alone(n))
+METHODS = st.sampled_from([nelder.NelderMead(), nelder.NelderMead(), nelder.NelderMead(model=True)])
 
 
 @HOW
 @given(
+    METHODS,
+    st.integers(1, 6),
+    st.integers(1, 30),
+    st.integers(0, 9999),
+    st.sampled_from([0.01, 100.0]),
+)
+def test_any_number_of_workers_gives_the_bits_of_one(method, n, workers, seed, seconds):
+    pool = Workers(rough, workers, seed, seconds=seconds)
+    result = drive_on(pool, search(n, method), budget(n), Policy("worst"), OBSERVERS)
+    same(result, alone(n, method=method))
+    assert result.nahead <= len(pool.asked) - result.nfev
+
+
+@HOW
+@given(METHODS, st.integers(1, 5), st.integers(1, 12), st.integers(0, 9999), st.integers(1, 60))
+def test_budgets_are_exact(method, n, workers, seed, maxfev):
+    pool = Workers(rough, workers, seed)
+    result = drive_on(
+        pool, search(n, method, maxfev=maxfev), budget(n, maxfev), Policy("worst"), OBSERVERS
+    )
+    same(result, alone(n, method=method, maxfev=maxfev))
+    assert result.nfev <= maxfev
+
+
+@HOW
+@given(METHODS, st.integers(1, 5), st.integers(1, 12), st.integers(0, 9999))
+def test_failures_that_a_retry_mends_leave_no_trace(method, n, workers, seed):
+    pool = Workers(rough, workers, seed, fails=0.2)
+    result = drive_on(pool, search(n, method), budget(n), Policy("raise", retries=50), OBSERVERS)
+    same(result, alone(n, method=method))
+
+
+@HOW
+@given(
+    METHODS,
     st.integers(1, 5),
     st.integers(1, 12),
     st.sampled_from([1, 1, 2, 12]),
@@ -162,19 +174,26 @@ def test_failures_that_a_retry_mends_leave_no_trace(n, workers, seed):
     st.integers(0, 300),
     st.sampled_from([0.0, 0.1]),
 )
-def test_a_search_that_breaks_off_goes_on_from_its_log(n, before, after, seed, room, fails):
+def test_a_search_that_breaks_off_goes_on_from_its_log(method, n, before, after, seed, room, fails):
     log = Memory(room=room)
     policy = Policy("raise", retries=50)
     broken = False
     try:
-        drive_on(Workers(rough, before, seed, fails), search(n), budget(n), policy, OBSERVERS, log)
+        drive_on(
+            Workers(rough, before, seed, fails),
+            search(n, method),
+            budget(n),
+            policy,
+            OBSERVERS,
+            log,
+        )
     except OSError as error:
         broken = True
         assert error.result.nfev <= len(log.rows)
     log.room = math.inf
     pool = Workers(rough, after, seed + 1)
-    result = drive_on(pool, search(n), budget(n), policy, OBSERVERS, log)
-    same(result, alone(n))
+    result = drive_on(pool, search(n, method), budget(n), policy, OBSERVERS, log)
+    same(result, alone(n, method=method))
     have = {row.x for row in log.rows[:room] if row.failure is None}
     visits = Counter(x.tobytes() for x in result.history.points)
     if after == 1:  # else a guess may be a point that was visited before
@@ -184,14 +203,19 @@ def test_a_search_that_breaks_off_goes_on_from_its_log(n, before, after, seed, r
 
 
 @HOW
-@given(st.integers(1, 4), st.integers(1, 9), st.integers(0, 9999))
-def test_failures_for_good_are_replayed_as_such(n, workers, seed):
+@given(METHODS, st.integers(1, 4), st.integers(1, 9), st.integers(0, 9999))
+def test_failures_for_good_are_replayed_as_such(method, n, workers, seed):
     log = Memory()
     policy = Policy("worst", retries=1)
     first = drive_on(
-        Workers(rough, workers, seed, fails=0.4), search(n), budget(n), policy, OBSERVERS, log
+        Workers(rough, workers, seed, fails=0.4),
+        search(n, method),
+        budget(n),
+        policy,
+        OBSERVERS,
+        log,
     )
-    again = drive_on(Workers(rough, 1, 0), search(n), budget(n), policy, OBSERVERS, log)
+    again = drive_on(Workers(rough, 1, 0), search(n, method), budget(n), policy, OBSERVERS, log)
     same(again, first)
     assert first.nfailed >= sum(1 for v in first.history.values if math.isnan(v))
 
