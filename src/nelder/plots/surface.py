@@ -115,7 +115,8 @@ def interpolated(course: Course, pair: tuple[int, int], lowest: float) -> Surfac
     some = some[_lowest_of_cells(plane[some], course.values[some])][:POINTS]
     if some.size < 4:
         return None
-    spline = _spline(plane[some], np.sqrt(np.maximum(course.values[some] - lowest, 0.0)))
+    roots_known = np.sqrt(np.maximum(course.values[some] - lowest, 0.0))
+    spline = _spline(plane[some], roots_known)
     if spline is None:
         return None
     nodes, forces, error = spline
@@ -125,7 +126,7 @@ def interpolated(course: Course, pair: tuple[int, int], lowest: float) -> Surfac
     known = (0.5 ** (distances / _reaches(nodes) ** 2)).max(axis=1)
     known *= 0.5 ** ((_outside(grid, nodes) / REACH[0]) ** 2)
     known *= 0.5 ** (np.maximum(-roots, 0.0) / (BELOW * roots.max()))  # it is not believed there
-    heights = np.maximum(roots, 0.0) ** 2
+    heights = np.maximum(roots, error * float(np.ptp(roots_known))) ** 2
     return Surface(window, _square(heights), _square(known), "spline through the points", error)
 
 
