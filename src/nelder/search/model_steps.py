@@ -38,6 +38,10 @@ TRUSTED = 0.3  # and below which a step that failed is tried again
 SAME = 1e-4  # trust radii: a point so close to one that is known tells nothing
 GOOD, POOR = 0.5, 0.1  # actual by predicted gain: for a larger, a smaller radius
 BOUNDARY = 0.9  # of the trust radius: a step beyond asks for a larger one
+SHORT = 0.1  # of the vertices' median distance: a good step so short shrinks the simplex
+CLOSED = 5.0  # times the step's length it then has,
+LEAST_CLOSED, MOST_CLOSED = 1e-3, 0.5  # within these shares of what it had
+ROUNDING = 1e-13  # of the best point: no simplex is shrunk to less
 
 
 class _Proposal(NamedTuple):
@@ -143,6 +147,8 @@ class ModelSteps:
         gain = -float(step @ (surface.gradient + 0.5 * (surface.hessian @ step)))
         same = SAME**2
         if not (gain > 0.0 and step @ step > same and _squares(points - step).min() > same):
+            if gain >= 0.0 and step @ step <= same and fit.loo < TRUSTED:
+                self._close_in(machine, LEAST_CLOSED)
             return None
         self._proposal = _Proposal(
             best + unit * step, step, gain, fit.loo, nfev, edges, reach * step, median
@@ -169,12 +175,31 @@ class ModelSteps:
         now = asked.nfev + 1
         if ratio > POOR:
             self._wait, self._retried, self.next = self._base, False, now
+            share = math.sqrt(float(asked.point @ asked.point)) / asked.median
+            if share < SHORT and asked.loo < TRUSTED:
+                self._close_in(machine, min(max(CLOSED * share, LEAST_CLOSED), MOST_CLOSED))
         elif asked.loo < TRUSTED and not self._retried:
             self._retried, self.next = True, now
         else:
             self._retried = False
             self.next = now + self._wait
             self._wait = min(2.0 * self._wait, 2.0 * self._base)
+
+    def _close_in(self, machine: Machine, share: float) -> None:
+        """Shrink the simplex to a `share` of its size about the best vertex, all at once.
+
+        A model that is right is far ahead of the simplex, which is to be as small before the search
+        has converged, and before the next model sees what lies beyond this one.
+        """
+        simplex = machine.simplex
+        best = simplex[0]
+        shrunk = best + share * (simplex - best)
+        extent = np.abs(shrunk[1:] - best).max(axis=1).min()
+        if extent > ROUNDING * np.abs(best).max():
+            values = np.full(self.n + 1, math.nan)
+            values[0] = machine.best[1]
+            machine.restart(shrunk, values)
+            self.restarted()
 
 
 def _squares(rows: Array) -> Array:
