@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from nelder.journal.reading import load
     from nelder.plots import plot_profile
     from nelder.scipy import scipy_method
+    from nelder.uncertainty import Covariance, Doubt, Hessian, least_squares_scale
 
 __all__ = [
     "Adaptive",
@@ -57,10 +58,13 @@ __all__ = [
     "Balanced",
     "Coefficients",
     "Command",
+    "Covariance",
+    "Doubt",
     "EitherTolerance",
     "EvaluationError",
     "ExecutorError",
     "FminsearchSimplex",
+    "Hessian",
     "History",
     "InputFile",
     "IntermediateResult",
@@ -90,6 +94,7 @@ __all__ = [
     "Template",
     "Tolerance",
     "__version__",
+    "least_squares_scale",
     "load",
     "minimize",
     "multistart",
@@ -103,9 +108,13 @@ __version__ = "0.1.0"
 # What not everybody uses, or what needs an optional package, is imported when it is used.
 _LAZY = {
     "Command": "nelder.evaluate.command",
+    "Covariance": "nelder.uncertainty",
+    "Doubt": "nelder.uncertainty",
+    "Hessian": "nelder.uncertainty",
     "InputFile": "nelder.evaluate.command",
     "Output": "nelder.evaluate.output",
     "Template": "nelder.evaluate.command",
+    "least_squares_scale": "nelder.uncertainty",
     "load": "nelder.journal.reading",
     "plot_profile": "nelder.plots",
     "scipy_method": "nelder.scipy",

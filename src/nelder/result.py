@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nelder.uncertainty import Covariance, Hessian
+
 __all__ = ["History", "IntermediateResult", "Origin", "Progress", "Result", "Simplex", "Status"]
 
 Kind = Literal["converged", "budget", "user", "failed", "running"]
@@ -209,6 +211,7 @@ class Origin:
         return {"lower": self.lower, "upper": self.upper}
 
 
+SHOWN = 20  # parameters, at most
 DETAILS = ("nmodel", "nmodel_better", "noise", "nrepeat", "fun_error")
 
 
@@ -284,6 +287,7 @@ class Result(_Record):
     names: tuple[str, ...] = ()
     flat: NDArray[np.float64] = field(default_factory=lambda: np.empty(0), repr=False)
     origin: Origin | None = field(default=None, repr=False)
+    memory: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
 
     def plot(self, parameters: Sequence[str | int] | str | int | None = None) -> Figure:
         """Draw the search: convergence, simplex, parameters, a surface with the path.
@@ -313,17 +317,89 @@ class Result(_Record):
 
         return plot_result(self, parameters)
 
+    def covariance(
+        self,
+        scale: float | None = None,
+        *,
+        evaluate: bool = False,
+        residuals: Callable[[Any], Any] | None = None,
+    ) -> Covariance:
+        """Return the covariance of the parameters, scale·H⁻¹, H the Hessian at the minimum.
+
+        Parameters
+        ----------
+        scale : float
+            What the objective is in statistics: 1 for a negative log-likelihood, 2 for chi-square
+            (residuals over their known errors, squared and summed), `least_squares_scale` for a
+            residual sum of squares. It may be left out where `residuals` are given: then it is that
+            of least squares.
+        evaluate : bool, default False
+            Whether new points may be evaluated, at most 2(n+1)(n+2), where those of the search do
+            not tell the standard errors to half a per cent. They are not recorded in a journal.
+        residuals : callable, optional
+            Of a sum of squares: x, in the structure of ``x0``, to the residuals (m,). They are
+            computed at 4n + 1 points, and the Hessian is Gauss and Newton's, 2·J'J, as in SciPy's
+            ``curve_fit``, lmfit and NIST's certified values.
+
+        Returns
+        -------
+        Covariance
+            ``matrix`` (n, n), ``standard_errors``, ``correlations``, and ``doubts``.
+
+        Raises
+        ------
+        InvalidArgumentError
+            `scale` is missing or not a number above 0; `evaluate` is asked for of a result that
+            cannot evaluate; the residuals are no real numbers; no finite value was found.
+
+        Notes
+        -----
+        Nelder & Mead (1965) fit a quadratic surface at the minimum. Here it is fitted to what the
+        search has evaluated: keep ``history=True``, else there is only the last simplex.
+        """
+        from nelder.uncertainty import covariance_at
+
+        return covariance_at(self, scale, evaluate=evaluate, residuals=residuals)
+
+    def standard_errors(
+        self,
+        scale: float | None = None,
+        *,
+        evaluate: bool = False,
+        residuals: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """Return the standard errors of the parameters: (n,), or the structure of ``x0``.
+
+        The arguments are those of `covariance`, whose ``doubts`` say how far to trust them.
+        """
+        return self.covariance(scale, evaluate=evaluate, residuals=residuals).standard_errors
+
+    def hessian(self, *, evaluate: bool = False) -> Hessian:
+        """Return the Hessian of the objective at the minimum: an array-like with ``doubts``.
+
+        Parameters
+        ----------
+        evaluate : bool, default False
+            As in `covariance`.
+        """
+        from nelder.uncertainty import hessian_at
+
+        return hessian_at(self, evaluate=evaluate)
+
     def _rows(self) -> list[tuple[str, str]]:
         rows = [
             ("success", f"{self.success}"),
             ("status", f"{self.status.name} ({self.status.kind})"),
             ("fun", f"{self.fun:.12g}"),
         ]
-        if self.names:
-            shown = list(zip(self.names, self.flat.tolist(), strict=True))[:20]
-            rows += [(name, f"{value:.10g}") for name, value in shown]
-            if len(self.names) > len(shown):
-                rows.append(("…", f"{len(self.names) - len(shown)} more"))
+        covariance: Covariance | None = self.memory.get("covariance")
+        if self.names or covariance is not None:
+            names = self.names or tuple(f"x[{i}]" for i in range(len(self.flat)))
+            values = [f"{value:.10g}" for value in self.flat.tolist()]
+            texts = values if covariance is None else covariance.shown()
+            rows += list(zip(names, texts, strict=True))[:SHOWN]
+            if len(names) > SHOWN:
+                rows.append(("…", f"{len(names) - SHOWN} more"))
         else:
             rows.append(("x", np.array2string(self.flat, precision=10, threshold=20)))
         rows += [
