@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from nelder.evaluate.command import Command, InputFile, Template
     from nelder.evaluate.output import Output
     from nelder.journal.reading import load
+    from nelder.minimize_global import GlobalResult, minimize_global
     from nelder.plots import plot_profile
     from nelder.scipy import scipy_method
     from nelder.uncertainty import Covariance, Doubt, Hessian, least_squares_scale
@@ -64,6 +65,7 @@ __all__ = [
     "EvaluationError",
     "ExecutorError",
     "FminsearchSimplex",
+    "GlobalResult",
     "Hessian",
     "History",
     "InputFile",
@@ -97,6 +99,7 @@ __all__ = [
     "least_squares_scale",
     "load",
     "minimize",
+    "minimize_global",
     "multistart",
     "plot_profile",
     "scipy_method",
@@ -110,12 +113,14 @@ _LAZY = {
     "Command": "nelder.evaluate.command",
     "Covariance": "nelder.uncertainty",
     "Doubt": "nelder.uncertainty",
+    "GlobalResult": "nelder.minimize_global",
     "Hessian": "nelder.uncertainty",
     "InputFile": "nelder.evaluate.command",
     "Output": "nelder.evaluate.output",
     "Template": "nelder.evaluate.command",
     "least_squares_scale": "nelder.uncertainty",
     "load": "nelder.journal.reading",
+    "minimize_global": "nelder.minimize_global",
     "plot_profile": "nelder.plots",
     "scipy_method": "nelder.scipy",
 }

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from nelder.result import Result, Status
 
-__all__ = ["Minimum", "MultistartProgress", "MultistartResult", "distinct_minima"]
+__all__ = ["APART", "Minimum", "MultistartProgress", "MultistartResult", "distinct_minima"]
 
 Array = NDArray[np.float64]
+
+APART = 1e-3  # of a coordinate's range, or size: minima nearer than this are the same
 
 
 @dataclass(frozen=True, eq=False)

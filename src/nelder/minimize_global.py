@@ -18,8 +18,7 @@ from nelder.drive.schedule import drive_on
 from nelder.errors import InvalidArgumentError
 from nelder.evaluate.objective import read_objective
 from nelder.means import Means
-from nelder.minima import Minimum, distinct_minima
-from nelder.multistart import APART
+from nelder.minima import APART, Minimum, distinct_minima
 from nelder.options import Budget, OnFailure
 from nelder.parameters import Parameters
 from nelder.result import Origin, Progress, Result

@@ -24,7 +24,13 @@ from nelder.evaluate.objective import read_objective
 from nelder.evaluate.python import PythonObjective
 from nelder.evaluation import Pool
 from nelder.means import Means
-from nelder.minima import Minimum, MultistartProgress, MultistartResult, distinct_minima
+from nelder.minima import (
+    APART,
+    Minimum,
+    MultistartProgress,
+    MultistartResult,
+    distinct_minima,
+)
 from nelder.options import Budget, OnFailure
 from nelder.result import Result, Status
 from nelder.search.lanes import Lanes, Settled
@@ -48,7 +54,6 @@ _DEFAULT = NelderMead()
 
 QUICK = 2e-3  # seconds: a search below this is not worth a call of its own
 LANES = 256  # searches that are run at once
-APART = 1e-3  # of a coordinate's range, or size: minima nearer than this are the same
 
 
 def multistart(
