@@ -105,7 +105,7 @@ class Means:
         They are not recorded.
         """
         dim = points.shape[1]
-        begin: NDArray[np.float64] = np.zeros(dim)
+        begin = np.zeros(dim, dtype=np.float64)
         search = CourseSearch(Space(begin, None), lambda _: _wanted(points))
         budget = Budget(max(len(points), 1), None, None, None, dim)
         observers = Observers(lambda x: x, history=True)
