@@ -36,6 +36,7 @@ from nelder.cli.texts import (  # noqa: E402
     read_seconds,
 )
 from nelder.journal.lock import WriterLock  # noqa: E402
+from nelder.search.subspaces import Subspaces  # noqa: E402
 
 BOWL = "a, b = float(sys.argv[1]), float(sys.argv[2]); print((a - 1) ** 2 + (b + 2) ** 2)"
 
@@ -53,6 +54,12 @@ def _here(tmp_path, monkeypatch):
         "def raises(p):\n    raise ArithmeticError('no steady state')\n"
         "def infinite(p):\n    return float('inf')\n"
         "def nothing(p):\n    pass\n"
+        "def noisy(p):\n"
+        "    global calls\n"
+        "    calls += 1\n"
+        "    return bowl(p) + 0.3 * ((calls * 0.618034) % 1.0)\n"
+        "calls = 0\n"
+        "def many(p):\n    return sum((v - i) ** 2 for i, v in enumerate(p.values()))\n"
         "def falls(p):\n    return -p['a']\n"
         "def leaves(p):\n"
         "    import sys\n"
@@ -200,6 +207,7 @@ def test_a_problem_file(tmp_path):
         templates={"in.txt": "{a} {b}\n"},
         inputs={"deep/data": "data"},
         env={"RATE": "{c}"},
+        model=True,
         xatol=1e-3,
     )
     assert options == Options(timeout=120.0, on_failure="stop")
@@ -224,6 +232,9 @@ def test_a_problem_file(tmp_path):
         ({"value": "line"}, "value='line': expected stdout"),
         ({"env": {"A": 1}}, "A = 1: expected a string"),
         ({"fresh": 1}, "expected true or false"),
+        ({"model": 1}, "model = 1: expected true or false"),
+        ({"noise": "yes"}, "noise = 'yes': expected true or false"),
+        ({"seed": -1}, "seed = -1: expected a whole number, 0 or above"),
         ({"jobs": 0}, "jobs = 0: expected a whole number, 1 or above"),
         ({"jobs": 1.5}, "jobs = 1.5: expected a whole number"),
         ({"maxfev": True}, "maxfev = True: expected a whole number"),
@@ -256,12 +267,92 @@ def test_what_is_above_goes_before_and_tables_are_merged():
         ({"parameters": {"k": 1}, "command": ["a"], "objective": "a:b"}, "expected an objective"),
         ({"parameters": {"k": 1}, "objective": "a:b", "env": {"A": "1"}}, "env: expected only"),
         ({"parameters": {"k": 1}, "command": ["a"], "k": 2}, "k=2: expected only"),
+        (
+            {"parameters": {"k": 1}, "command": ["a"], "method": "k-worst", "model": True},
+            "model=True: expected only with the method nelder-mead",
+        ),
+        (
+            {"parameters": {"k": 1}, "command": ["a"], "method": "subspaces", "noise": True},
+            "noise=True: expected only with the method nelder-mead",
+        ),
+        ({"parameters": {"k": 1}, "command": ["a"], "seed": 3}, "seed=3: expected only with noise"),
     ],
 )
 def test_what_does_not_fit_together(raw, said):
     with pytest.raises(InvalidArgumentError) as caught:
         split(given(**raw), ".")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "model"),
+    [
+        ({}, True),
+        ({"model": False}, False),
+        ({"method": "nelder-mead"}, True),
+        ({"noise": True}, False),
+        ({"noise": True, "seed": 4, "model": True}, True),
+        ({"method": "k-worst"}, False),
+        ({"method": "k-worst", "model": False}, False),
+        ({"method": "subspaces"}, False),
+    ],
+)
+def test_model_steps_are_taken_where_a_program_is_searched_by_a_simplex(raw, model):
+    problem, _ = split(given(parameters={"k": 1}, command=["a"], **raw), ".")
+    assert problem.model is model
+    assert (problem.noise, problem.seed) == (raw.get("noise", False), raw.get("seed", 0))
+
+
+@pytest.mark.parametrize(("free", "model"), [(32, True), (33, False)])
+def test_surfaces_of_many_parameters_are_fitted_only_on_demand(free, model):
+    parameters = {f"x{i}": 1 for i in range(free)} | {"fixed": "2:2"}
+    raw = given(parameters=parameters, command=["a"])
+    assert split(raw, ".")[0].model is model
+    assert split(raw | {"model": True}, ".")[0].model
+
+
+def test_the_method_is_what_is_said():
+    parameters = {"a": NamedParameter(1.0)}
+    plain = Problem(parameters, xatol=1e-3).searcher()
+    assert (type(plain), plain.model, plain.noise) == (nelder.NelderMead, False, False)
+    assert plain.convergence == nelder.Tolerance(1e-3, 1e-8)
+    noisy = Problem(parameters, noise=True, seed=7).searcher()
+    assert (noisy.noise, noisy.seed, noisy.model) == (True, 7, False)
+    assert Problem(parameters, model=True).searcher().model
+    assert type(Problem(parameters, method="k-worst", k=1).searcher()) is nelder.KWorst
+    assert type(Problem(parameters, method="subspaces").searcher()) is Subspaces
+
+
+def test_a_study_of_an_older_version_says_nothing_of_model_steps():
+    notes = Problem({"a": NamedParameter(1.0)}, ("a",), model=True, noise=True).as_notes()
+    for name in ("model", "noise", "seed"):
+        del notes[name]
+    older = Problem.from_notes(json.loads(json.dumps(notes)))
+    assert (older.model, older.noise, older.seed) == (False, False, 0)
+
+
+def test_going_on_with_a_study_of_an_older_version(nelder_command, monkeypatch):
+    run = (*FUNCTION, "--study", "s.db")
+    as_notes = Problem.as_notes
+
+    def older(problem):
+        notes = as_notes(problem)
+        return {name: notes[name] for name in notes if name not in ("model", "noise", "seed")}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Problem, "as_notes", older)
+        nelder_command(*run, "--maxfev", "20", "--no-model")
+    settings = nelder.load("s.db")["main"].settings["method"]
+    assert not {"model", "noise", "seed"} & settings.keys()  # as in an older version
+    nelder_command("resume", "s.db", "--maxfev", "30")
+    code, out, err = nelder_command(*run, "--json")  # model steps are not taken unasked
+    assert (code, err) == (exits.DONE, "")
+    whole = nelder_command(*FUNCTION, "--no-model", "--json")[1]
+    end, undisturbed = (json.loads(text.splitlines()[-1]) for text in (out, whole))
+    assert (end["nfev"], end["x"]) == (undisturbed["nfev"], undisturbed["x"])
+    code, _, err = nelder_command(*run, "--model")
+    assert code == exits.JOURNAL
+    assert "method.model: recorded nothing, now True" in err
 
 
 def test_k_is_settled_once_so_that_other_numbers_of_jobs_go_on_with_it():
@@ -293,6 +384,7 @@ def test_a_function(nelder_command):
         lambda p: (p["a"] - 1) ** 2 + (p["b"] + 2) ** 2,
         {"a": 1.5, "b": -1.0},
         bounds={"a": (0, 3)},
+        method=nelder.NelderMead(model=True),
     )
     assert f"  a      {python.x['a']!r}\n" in out
     assert f"{python.nfev} evaluations" in out
@@ -329,6 +421,76 @@ def test_the_method_reaches_the_search(nelder_command):
     assert (method["type"], method["k"]) == ("KWorst", 1)
     assert method["convergence"]["xatol"] == 0.1
     assert method["convergence"]["fatol"] == 0.2
+
+
+def test_model_steps_are_told(nelder_command):
+    _, out, _ = nelder_command(*FUNCTION, "--json")
+    end = json.loads(out.splitlines()[-1])
+    assert end["nmodel"] >= end["nmodel_better"] > 0
+    assert "noise" not in end
+    told = f"{end['nmodel']} model steps ({end['nmodel_better']} better)"
+    _, out, _ = nelder_command(*FUNCTION)
+    assert f"\n{end['nfev']} evaluations, {told}, " in out
+    _, out, _ = nelder_command("show", "bowl.db")
+    assert f"evaluations  {end['nfev']}, {told}\n" in out
+    facts = json.loads(nelder_command("show", "bowl.db", "--json")[1])
+    assert (facts["nmodel"], facts["nmodel_better"]) == (end["nmodel"], end["nmodel_better"])
+
+
+def test_no_model_steps_where_they_are_not_wanted(nelder_command):
+    _, out, _ = nelder_command(*FUNCTION, "--no-model", "--json")
+    end = json.loads(out.splitlines()[-1])
+    assert "nmodel" not in end
+    python = nelder.minimize(
+        lambda p: (p["a"] - 1) ** 2 + (p["b"] + 2) ** 2,
+        {"a": 1.5, "b": -1.0},
+        bounds={"a": (0, 3)},
+    )
+    assert (end["nfev"], end["x"]) == (python.nfev, python.x)
+
+
+def test_noise(nelder_command):
+    options = ("--noise", "--seed", "5", "--maxfev", "200")
+    _, out, _ = nelder_command("run", "model_for_cli:noisy", *PARAMETERS, *options, "--json")
+    end = json.loads(out.splitlines()[-1])
+    assert 0.02 < end["noise"] < 0.5
+    assert end["nrepeat"] > 0
+    assert 0.0 < end["fun_error"] < end["noise"]
+    assert nelder.load("noisy.db")["main"].settings["method"]["seed"] == 5
+    _, out, _ = nelder_command("show", "noisy.db")
+    assert f"{end['nrepeat']} repeated" in out
+    assert f"values       noise {end['noise']:.2g} (standard deviation of one value)" in out
+    _, out, _ = nelder_command(*FUNCTION, *options)
+    assert "\nno noise: the same point gave the same value\n" in out
+
+
+def test_a_study_with_noise_goes_on(nelder_command):
+    whole = ("run", "model_for_cli:noisy", *PARAMETERS, "--noise", "--maxfev", "120")
+    nelder_command(*whole[:-1], "70", "--study", "s.db")
+    assert nelder_command("resume", "s.db", "--maxfev", "120")[0] in (exits.DONE, exits.BUDGET)
+    assert len(nelder.load("s.db")["main"].evaluations) <= 120 + 70
+
+
+def test_a_hint_where_there_are_many_parameters(nelder_command):
+    many = [word for i in range(12) for word in ("-p", f"x{i}=1")]
+    run = ("run", "model_for_cli:many", "--maxfev", "30")
+    _, _, err = nelder_command(*run, *many)
+    assert err == "nelder: with 12 parameters, --method subspaces is likely to be quicker\n"
+    for quiet in (("--method", "nelder-mead"), ("--method", "subspaces"), ("--noise",)):
+        assert nelder_command(*run, *many, *quiet)[2] == ""
+    assert nelder_command(*run, *many, "-p", "x12=1:1")[2] == err
+    assert nelder_command(*run, *many[2:])[2] == ""
+
+
+def test_subspaces(nelder_command):
+    many = [word for i in range(12) for word in ("-p", f"x{i}=1")]
+    run = ("run", "model_for_cli:many", *many, "--method", "subspaces", "--study", "s.db")
+    assert nelder_command(*run, "--maxfev", "100")[0] == exits.BUDGET
+    code, out, _ = nelder_command("resume", "s.db", "--maxfev", "9000", "--json")
+    assert code == exits.DONE
+    end = json.loads(out.splitlines()[-1])
+    assert end["fun"] < 1e-8
+    assert nelder.load("s.db")["main"].settings["method"]["type"] == "Subspaces"
 
 
 def test_json_lines(nelder_command):
@@ -560,7 +722,7 @@ def test_show(nelder_command):
     code, out, _ = nelder_command("show", "bowl.db")
     assert code == exits.DONE
     assert "status       not ended\n" in out
-    assert "evaluations  20\n" in out
+    assert "evaluations  20, " in out
     assert "go on with   nelder resume bowl.db" in out
     nelder_command("resume", "bowl.db", "--maxfev", "1000")
     best = nelder.load("bowl.db")["main"].best
@@ -614,7 +776,7 @@ def test_show_says_who_writes_a_study_of_python(nelder_command):
 def test_a_study_that_did_not_get_as_far_as_an_evaluation(nelder_command):
     """Its run was recorded, and then killed."""
     Path("s.db").touch()
-    for command in (["show"], ["resume"], ["export", "--csv", "-"]):
+    for command in (["show"], ["resume"], ["export", "--csv", "-"], ["plot", "a.png"]):
         code, _, err = nelder_command(command[0], "s.db", *command[1:])
         assert code == exits.JOURNAL
         assert "not made by" not in err
@@ -625,6 +787,7 @@ def test_a_study_that_did_not_get_as_far_as_an_evaluation(nelder_command):
     assert "nothing evaluated yet" in out
     assert "go on with   nelder resume s.db" in out
     assert nelder_command("export", "s.db", "--csv", "-")[0] == exits.DONE
+    assert nelder_command("plot", "s.db", "a.png")[0] == exits.USAGE
     assert nelder_command("resume", "s.db")[0] == exits.DONE
     whole, resumed = (nelder.load(name)["main"].evaluations for name in ("whole.db", "s.db"))
     assert whole.X.tobytes() == resumed.X.tobytes()
@@ -656,6 +819,42 @@ def test_show_failures(nelder_command):
     _, out, _ = nelder_command("show", "s.db", "--failures")
     assert f"failure {failed} of {failed}, attempt 1, after " in out
     assert "\n  | --- stderr\n  | b is low\n" in out
+
+
+def test_plot(nelder_command, tmp_path):
+    pytest.importorskip("matplotlib")
+    nelder_command(*FUNCTION, "--maxfev", "20")
+    code, out, err = nelder_command("plot", "bowl.db", "bowl.png")
+    assert (code, out, err) == (exits.DONE, "bowl.png\n", "")
+    assert (tmp_path / "bowl.png").read_bytes().startswith(b"\x89PNG")
+    nelder.minimize(lambda x: float(x @ x), [1.0, 2.0], maxfev=9, journal="python.db")
+    assert nelder_command("plot", "python.db", "python.svg")[0] == exits.DONE
+    text = (tmp_path / "python.svg").read_text()
+    assert "<svg" in text
+    assert nelder_command("plot", "bowl.db", "b.SVG", "-p", "b")[0] == exits.DONE
+    assert "<!-- b -->" in (tmp_path / "b.SVG").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bowl.db", "bowl.db"], "bowl.db: expected another file than the study"),
+        (["bowl.db", "bowl"], "expected another file"),
+        (["bowl.db", "a.nix"], "a.nix: expected a name that ends in one of"),
+        (["bowl.db", "png"], "expected a name that ends in one of"),
+        (["bowl.db", "nix/a.png"], "cannot write nix/a.png"),
+        (["bowl.db", "a.png", "-p", "c"], "there is no 'c': expected of a, b"),
+    ],
+)
+def test_pictures_that_cannot_be_drawn(arguments, said, nelder_command):
+    pytest.importorskip("matplotlib")
+    nelder_command(*FUNCTION, "--maxfev", "3")
+    Path("bowl").unlink()
+    os.link("bowl.db", "bowl")
+    code, out, err = nelder_command("plot", *arguments)
+    assert (code, out) == (exits.USAGE, "")
+    assert said in err
+    assert len(nelder.load("bowl.db")["main"].evaluations) == 3
 
 
 def test_export(nelder_command, tmp_path):

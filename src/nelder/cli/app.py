@@ -15,18 +15,21 @@ from rich.console import Console
 import nelder
 from nelder.cli import exits
 from nelder.cli.display import Display, JsonLines, PlainLines
+from nelder.cli.drawing import draw as draw_study
 from nelder.cli.given import Given, merged, read_given, read_problem_file, split
 from nelder.cli.live import LiveDisplay
 from nelder.cli.problem import Options
 from nelder.cli.running import execute
 from nelder.cli.showing import export as export_study
 from nelder.cli.showing import show as show_study
-from nelder.cli.studies import Recorded, run_of
+from nelder.cli.studies import Recorded, existing, run_of
 from nelder.cli.texts import read_assignment
 from nelder.errors import InvalidArgumentError, JournalError, NelderError
 from nelder.journal.reading import load
 
 __all__ = ["app", "call"]
+
+MANY = 12  # parameters, from which on subspaces do better
 
 _EXIT_CODES = "  \n".join(["Exit codes:", *(f"{code}: {what}" for code, what in exits.MEANING)])
 
@@ -71,7 +74,7 @@ class Objective:
     template: tuple[str, ...] = ()
     input: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
-    fresh: bool = False
+    fresh: bool | None = None
 
 
 @Parameter(name="*", group=Group("How it is searched", sort_key=2))
@@ -82,17 +85,27 @@ class Search:
     Parameters
     ----------
     method
-        nelder-mead, or k-worst, which keeps more jobs busy.
+        nelder-mead; subspaces, for 12 parameters and more; or k-worst, which keeps more jobs busy.
     k
         How many vertices k-worst moves at once.
+    model
+        Whether nelder-mead steps to the minimum of a surface fitted to what it knows. It does, with
+        up to 32 parameters, except under noise.
+    noise
+        The program's value differs from run to run. If it turns out not to, nothing changes.
+    seed
+        Of the random numbers drawn under noise, by default 0.
     xatol
         A search has converged once its points are so close to each other, by default 1e-8, ...
     fatol
         ... and their values too, by default 1e-8.
     """
 
-    method: Literal["nelder-mead", "k-worst"] | None = None
+    method: Literal["nelder-mead", "subspaces", "k-worst"] | None = None
     k: int | None = None
+    model: Annotated[bool | None, Parameter(negative="--no-model")] = None
+    noise: bool | None = None
+    seed: int | None = None
     xatol: float | None = None
     fatol: float | None = None
 
@@ -130,6 +143,7 @@ class Means:
 
 
 _OBJECTIVE, _SEARCH, _MEANS = Objective(), Search(), Means()
+_PARAMETERS = Parameter(name=["-p", "--parameter"])
 
 
 @app.command(
@@ -173,7 +187,13 @@ def run(
     }
     given = merged(given, read_given(raw, here, lambda key: f"--{key}"))
     problem, options = split(given, folder)
-    return execute(given.get("study"), Recorded(problem, options, folder), _display(json))
+    path = given.get("study")
+    before = existing(path) if path else None
+    if before is not None and "model" not in given:  # a default that was another once
+        problem = dataclasses.replace(problem, model=before.problem.model)
+    elif "method" not in given and not problem.noise and problem.free >= MANY:
+        _complain(f"with {problem.free} parameters, --method subspaces is likely to be quicker")
+    return execute(path, Recorded(problem, options, folder), _display(json))
 
 
 @app.command
@@ -216,6 +236,27 @@ def show(file: str, /, *, failures: bool = False, json: bool = False) -> int:
         Write a JSON object instead of text.
     """
     show_study(file, failures, json)
+    return exits.DONE
+
+
+@app.command
+def plot(
+    file: str, picture: str, /, *, parameters: Annotated[tuple[str, ...], _PARAMETERS] = ()
+) -> int:
+    """Draw a study: convergence, the simplex, the parameters, and a surface with the path.
+
+    Parameters
+    ----------
+    file
+        The study.
+    picture
+        The file to write; its ending says what: .png, .pdf or .svg.
+    parameters
+        A parameter to be drawn. May be given several times; the first two are drawn as a surface.
+        By default those that moved farthest.
+    """
+    draw_study(file, picture, parameters)
+    print(picture)
     return exits.DONE
 
 
@@ -292,7 +333,7 @@ def _given(group: Any, **instead: Any) -> dict[str, Any]:
     return {
         name.replace("_", "-"): value
         for name, value in raw.items()
-        if value is not None and value is not False and value != ()
+        if value is not None and value != ()
     }
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from nelder.cli.endings import Ending, number
 from nelder.cli.studies import Recorded
-from nelder.result import Progress
+from nelder.result import Progress, Result
 
 __all__ = [
     "Display",
@@ -21,6 +21,9 @@ __all__ = [
     "Rate",
     "duration",
     "evaluations",
+    "model_steps",
+    "noise",
+    "repeats",
     "shown",
     "time_left",
 ]
@@ -165,12 +168,37 @@ def shown(ending: Ending) -> str:
         rows = {"value": result.fun, **result.x}
         lines += [f"  {name:<{width}}  {value!r}" for name, value in rows.items()]
     if result is not None:
-        failed = f", {result.nfailed} failed" if result.nfailed else ""
-        lines.append(f"{evaluations(result.nfev)}{failed}, {duration(result.elapsed)}")
+        parts = [evaluations(result.nfev)]
+        parts += [f"{result.nfailed} failed"] * (result.nfailed > 0)
+        parts += [of for of in (model_steps(result), repeats(result)) if of]
+        lines.append(", ".join([*parts, duration(result.elapsed)]))
+        lines += [noise(result)] if noise(result) else []
     lines.append(f"study {ending.path}")
     if ending.further:
         lines.append(f"go on with:  {ending.further}")
     return "\n".join(lines)
+
+
+def model_steps(result: Result) -> str:
+    """Return the number of model steps in words; empty where there were none."""
+    if not result.nmodel:
+        return ""
+    return f"{result.nmodel} model step{'s' * (result.nmodel != 1)} ({result.nmodel_better} better)"
+
+
+def repeats(result: Result) -> str:
+    """Return how many evaluations were made again, in words; empty where there were none."""
+    return f"{result.nrepeat} repeated" if result.nrepeat else ""
+
+
+def noise(result: Result) -> str:
+    """Return how far values can be trusted, in words; empty where nothing is known of noise."""
+    if result.noise is None:
+        return ""
+    if not result.noise > 0.0:
+        return "no noise: the same point gave the same value"
+    error = f", standard error of the best value {result.fun_error:.2g}" if result.fun_error else ""
+    return f"noise {result.noise:.2g} (standard deviation of one value){error}"
 
 
 def _point(x: Mapping[str, float]) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 
 from nelder.cli import exits
 from nelder.errors import NelderError
-from nelder.result import Result, Status
+from nelder.result import DETAILS, Result, Status
 
-__all__ = ["Ending", "number", "of_error", "of_failure", "of_interrupt", "of_result"]
+__all__ = ["Ending", "details", "number", "of_error", "of_failure", "of_interrupt", "of_result"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Ending:
                 "nfailed": result.nfailed,
                 "nahead": result.nahead,
                 "elapsed": result.elapsed,
+                **details(result),
             }
         return event
 
@@ -96,6 +97,12 @@ def of_error(path: str, error: NelderError) -> Ending:
 
 def _resume(path: str) -> str:
     return f"nelder resume {shlex.quote(path)}"
+
+
+def details(result: Result) -> dict[str, float | None]:
+    """Return what the method counts besides: model steps, noise."""
+    found = {name: getattr(result, name) for name in DETAILS}
+    return {name: number(value) for name, value in found.items() if value is not None}
 
 
 def number(value: float) -> float | None:

@@ -13,7 +13,7 @@ import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, cast, get_args
 
 from nelder.cli.problem import Method, Options, Problem
@@ -30,6 +30,9 @@ from nelder.options import OnFailure, is_real, is_whole
 from nelder.search.k_worst import KWorst
 
 __all__ = ["Given", "merged", "read_given", "read_problem_file", "split"]
+
+SIMPLEX: Method = "nelder-mead"
+MOST_MODELLED = 32  # parameters; of n of them the fit for a model step costs n⁶
 
 Given = dict[str, Any]  # key -> value, checked; only what was given
 
@@ -123,18 +126,31 @@ def split(given: Given, folder: str) -> tuple[Problem, Options]:
                 f"{', '.join(sorted(of_programs))}: expected only where the objective is a program,"
                 f" not the function {parts['function']}"
             )
-    if parts.get("k") is not None and parts.get("method") != "k-worst":
-        raise InvalidArgumentError(f"k={parts['k']}: expected only with the method k-worst")
+    _check_method(parts)
     of_options = {part.name for part in fields(Options)}
     options = Options(**{name: value for name, value in parts.items() if name in of_options})
     parts = {name: value for name, value in parts.items() if name not in of_options}
     parts["inputs"] = {
         name: os.path.relpath(path, folder) for name, path in parts.get("inputs", {}).items()
     }
-    if parts.get("method") == "k-worst" and parts.get("k") is None:  # the same on another machine
-        free = sum(p.low is None or p.low != p.high for p in parts["parameters"].values())
-        parts["k"] = KWorst.rule_of_thumb(max(free, 1), options.jobs)
-    return Problem(**parts), options
+    problem = Problem(**parts)
+    if "model" not in parts:
+        simplex = problem.method == SIMPLEX and not problem.noise
+        problem = replace(problem, model=simplex and problem.free <= MOST_MODELLED)
+    if problem.method == "k-worst" and problem.k is None:  # the same on another machine
+        k = KWorst.rule_of_thumb(max(problem.free, 1), options.jobs)
+        problem = replace(problem, k=k)
+    return problem, options
+
+
+def _check_method(parts: Mapping[str, Any]) -> None:
+    """Check that what is said of the method is said of this one."""
+    method = parts.get("method", SIMPLEX)
+    for name, of in (("k", "k-worst"), ("model", SIMPLEX), ("noise", SIMPLEX)):
+        if parts.get(name) and method != of:
+            raise InvalidArgumentError(f"{name}={parts[name]}: expected only with the method {of}")
+    if "seed" in parts and not parts.get("noise"):
+        raise InvalidArgumentError(f"seed={parts['seed']}: expected only with noise")
 
 
 # Readers of one value: of what was given, its name in messages, the folder for files
@@ -290,6 +306,9 @@ _READERS: dict[str, Callable[[Any, str, str], Any]] = {
     "fresh": _flag,
     "method": _choice(Method),
     "k": _whole(1),
+    "model": _flag,
+    "noise": _flag,
+    "seed": _whole(0),
     "xatol": _tolerance,
     "fatol": _tolerance,
     "study": _file,

@@ -18,11 +18,13 @@ from nelder.evaluate.command import Command, CommandError, InputFile, Template
 from nelder.evaluate.output import Output
 from nelder.options import OnFailure
 from nelder.search.k_worst import KWorst
+from nelder.search.method import Method as SearchMethod
 from nelder.search.nelder_mead import NelderMead
+from nelder.search.subspaces import Subspaces
 
 __all__ = ["Method", "Options", "Problem"]
 
-Method = Literal["nelder-mead", "k-worst"]
+Method = Literal["nelder-mead", "k-worst", "subspaces"]
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,15 @@ class Problem:
         Path of each other input file, from the folder of the problem.
     env : mapping of str to str
     fresh : bool
-    method : {"nelder-mead", "k-worst"}
+    method : {"nelder-mead", "k-worst", "subspaces"}
     k : int or None
         Of k-worst.
+    model : bool
+        Whether nelder-mead takes model steps.
+    noise : bool
+        Whether nelder-mead reckons with values that differ from call to call.
+    seed : int
+        Of the random numbers drawn under noise.
     xatol, fatol : float
     """
 
@@ -60,6 +68,9 @@ class Problem:
     fresh: bool = False
     method: Method = "nelder-mead"
     k: int | None = None
+    model: bool = False  # as in studies that do not say
+    noise: bool = False
+    seed: int = 0
     xatol: float = 1e-8
     fatol: float = 1e-8
 
@@ -90,12 +101,19 @@ class Problem:
         """The bounds, by name."""
         return {name: (part.low, part.high) for name, part in self.parameters.items()}
 
-    def searcher(self) -> NelderMead:
+    @property
+    def free(self) -> int:
+        """How many parameters are searched."""
+        return sum(part.low is None or part.low != part.high for part in self.parameters.values())
+
+    def searcher(self) -> SearchMethod:
         """Return the method."""
         tolerance = Tolerance(xatol=self.xatol, fatol=self.fatol)
         if self.method == "k-worst":
             return KWorst(k=self.k, convergence=tolerance)
-        return NelderMead(convergence=tolerance)
+        if self.method == "subspaces":
+            return Subspaces(convergence=tolerance)
+        return NelderMead(convergence=tolerance, model=self.model, noise=self.noise, seed=self.seed)
 
     def objective(self, folder: str, timeout: float | None) -> Callable[..., float]:
         """Return what evaluates a point given by name.

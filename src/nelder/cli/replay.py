@@ -11,7 +11,7 @@ import numpy as np
 import nelder
 from nelder.cli.studies import Recorded
 from nelder.journal.study import Study
-from nelder.result import Result
+from nelder.result import Result, Status
 
 __all__ = ["Standing", "standing"]
 
@@ -38,10 +38,18 @@ class _UnansweredError(BaseException):  # one that no policy for failures takes 
     result: Result
 
 
-def standing(run: Recorded, study: Study) -> Standing:
+def standing(run: Recorded, study: Study, history: bool = False) -> Standing:
     """Tell the search what is recorded, until it asks for more.
 
-    Budgets of evaluations and time are left out: they end a run, not a search.
+    Budgets of evaluations and time are left out: they end a run, not a search. Under noise a search
+    plans with its evaluations: there it is the one that was begun.
+
+    Parameters
+    ----------
+    run : Recorded
+    study : Study
+    history : bool, default False
+        Whether the result is to have one.
     """
     problem, options = run.problem, run.options
     values = _values(study, failures=options.on_failure == "worst")
@@ -58,12 +66,13 @@ def standing(run: Recorded, study: Study) -> Standing:
             problem.start,
             bounds=problem.bounds,
             method=problem.searcher(),
-            maxfev=math.inf,  # type: ignore[arg-type]
+            maxfev=options.maxfev if problem.noise else math.inf,  # type: ignore[arg-type]
             target=options.target,
+            history=history,
         )
     except _UnansweredError as unanswered:
         return Standing(unanswered.result, ended=False)
-    return Standing(result, ended=True)
+    return Standing(result, ended=result.status is not Status.MAXFEV)
 
 
 def _values(study: Study, failures: bool) -> dict[bytes, deque[float]]:

@@ -12,8 +12,8 @@ from collections import Counter
 from datetime import datetime
 from typing import IO, Any
 
-from nelder.cli.display import duration
-from nelder.cli.endings import number
+from nelder.cli.display import duration, model_steps, noise, repeats
+from nelder.cli.endings import details, number
 from nelder.cli.replay import Standing, standing
 from nelder.cli.studies import Recorded, run_of, study_of
 from nelder.errors import InvalidArgumentError
@@ -90,7 +90,11 @@ def _facts(
         parts.append(f"{len(study.failures)} of them failed")
     if now and now.result.nfev < len(rows):
         parts.append(f"{now.result.nfev} used by the search")
+    if now:
+        parts += [of for of in (model_steps(now.result), repeats(now.result)) if of]
     facts.append(("evaluations", ", ".join(parts)))
+    if now and noise(now.result):
+        facts.append(("values", noise(now.result)))
     if len(rows):
         typical = sorted(rows.seconds.tolist())[len(rows) // 2]
         facts.append(("one takes", f"{typical:.3g} s (median)"))
@@ -160,6 +164,7 @@ def _object(path: str, run: Recorded | None, study: Study, writer: Holder | None
         facts["ended"] = now.ended
         facts["status"] = now.result.status.name if now.ended else "RUNNING"
         facts["nfev"] = now.result.nfev
+        facts |= details(now.result)
     return facts
 
 

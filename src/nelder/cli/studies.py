@@ -16,7 +16,7 @@ from nelder.journal.reading import LoadedJournal, load
 from nelder.journal.store import Journal
 from nelder.journal.study import Study
 
-__all__ = ["Recorded", "new_file", "record", "run_of", "study_of"]
+__all__ = ["Recorded", "existing", "new_file", "record", "run_of", "study_of"]
 
 STUDY = "main"
 RUN = "nelder run"  # holds no evaluations
@@ -67,6 +67,17 @@ def _base(problem: Problem, folder: str) -> str:
     return os.path.basename(problem.program[0])
 
 
+def existing(path: str) -> Recorded | None:
+    """Return what the run of a study was told; None where there is none yet.
+
+    Raises
+    ------
+    JournalError
+        The file cannot be read, or is no journal.
+    """
+    return run_of(load(path)) if os.path.exists(path) and os.path.getsize(path) else None
+
+
 def record(path: str, run: Recorded) -> None:
     """Record what a run was told, unless the file holds it already.
 
@@ -75,7 +86,7 @@ def record(path: str, run: Recorded) -> None:
     JournalError
         The file cannot be written, or is no journal.
     """
-    if os.path.exists(path) and os.path.getsize(path) and _notes(load(path)) is not None:
+    if existing(path) is not None:
         return
     notes = {
         "problem": run.problem.as_notes(),
