@@ -25,7 +25,7 @@ from nelder.core.machine import Points, Stage
 from nelder.result import Simplex, Status
 from nelder.search.probe import below, first_radii, larger_steps, probe_points, unseen, wider_radii
 from nelder.search.subspace_directions import (
-    coordinates,
+    combined,
     first_directions,
     shorter,
     simplex_gradient,
@@ -138,8 +138,10 @@ class _Walk:
 
     _z: Array  # the best point,
     _f: float  # its value
-    _lower: tuple[Array, float]  # the lowest point seen from learned directions
-    _length: float  # of the last step in them, by each of its coordinates
+    _directions: Array  # learned, (n, n),
+    _slopes: Array  # along them,
+    _length: float  # of the last step in them, by each of its coordinates,
+    _lower: tuple[Array, float]  # and the lowest point seen
 
     def __init__(self, search: CourseSearch, tolerance: Test, clips: bool) -> None:
         self.far = False
@@ -159,10 +161,6 @@ class _Walk:
         self._move = np.zeros(len(signed))  # of the last sweep and pattern, or of the directions
         self._moves: list[Array] = []  # the newest first
         self._curvatures = np.full(len(signed), math.nan)  # along the axes
-        self._learned = False  # whether these are worth to be taken up again:
-        self._directions = np.diag(self._unit)
-        self._slopes = self._move  # along them,
-        self._measured = self._z  # here
 
     def descend(self) -> Generator[Stage, None, None]:
         """Go on until it has converged, or is too far away."""
@@ -274,10 +272,11 @@ class _Walk:
         """
         begun = self._z
         self._lower = begun, self._f
-        step = self._take_up()
-        yield from self._learn(step)
+        self._directions = first_directions(self._curvatures, self._unit)
+        self._slopes = np.zeros(len(begun))
+        self._length = moved = _mean(self._move / self._directions.diagonal())
+        yield from self._learn(None)
         good = poor = 0
-        moved = self._length
         while poor < POOR and not self._is_far():
             last, before = self._z, self._f
             promised = 0.5 * float(self._slopes @ self._slopes)
@@ -297,7 +296,6 @@ class _Walk:
                 if self._small(np.maximum(widths, np.abs(self._z - last)), rise):
                     self._search.shown = self._star(look)
                     return good, True
-        self._learned, self._measured = good > 0, self._z
         self._z, self._f = self._lower
         if np.any(self._z != begun):
             self._move = self._z - begun
@@ -306,25 +304,6 @@ class _Walk:
         if good:
             self._steps = moved * np.linalg.norm(self._directions, axis=0)
         return good, False
-
-    def _take_up(self) -> Array | None:
-        """Begin with directions, and with the length of the last move in them.
-
-        Returns
-        -------
-        ndarray of shape (n,) or None
-            What has been moved since they were left, in directions; None where they are new.
-        """
-        if self._learned:
-            moves = np.stack([self._move, self._z - self._measured])
-            found = coordinates(self._directions, moves)
-            if found is not None:
-                self._length = _mean(found[0])
-                return found[1]
-        self._directions = first_directions(self._curvatures, self._unit)
-        self._slopes = np.zeros(len(self._z))
-        self._length = _mean(self._move / self._directions.diagonal())
-        return None
 
     def _step(self) -> Generator[Stage, None, Array | None]:
         """Go to the quasi-Newton point, or less far until it is lower, or farther while it is.
@@ -335,7 +314,7 @@ class _Walk:
             The step in directions; None if nothing lower was found.
         """
         z, f = self._z, self._f
-        whole = -(self._slopes @ self._directions)
+        whole = combined(-self._slopes, self._directions)
         slope = -float(self._slopes @ self._slopes)
         if not (slope < 0.0 and np.isfinite(whole).all()):
             return None

@@ -16,12 +16,11 @@ Pure functions of numbers; the points are evaluated by `subspace_course`.
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["coordinates", "first_directions", "shorter", "simplex_gradient", "updated"]
+__all__ = ["combined", "first_directions", "shorter", "simplex_gradient", "updated"]
 
 Array = NDArray[np.float64]
 
@@ -46,13 +45,12 @@ def first_directions(curvatures: Array, unit: Array) -> Array:
     return np.diag(unit / np.sqrt(np.where(known, bends, middle)))
 
 
-def coordinates(directions: Array, moves: Array) -> Array | None:
-    """Return moves (m, n) in directions; None where these do not span them any more."""
-    try:
-        found = cast("Array", np.linalg.solve(directions.T, moves.T)).T
-    except np.linalg.LinAlgError:
-        return None
-    return found if np.isfinite(found).all() else None
+def combined(step: Array, directions: Array) -> Array:
+    """Return how far a step in directions (n, n) goes along each axis, (n,).
+
+    Not by BLAS, whose sums may depend on the number of its threads: a search must be repeatable.
+    """
+    return np.einsum("i,ij->j", step, directions)
 
 
 def simplex_gradient(best: float, values: Array, lengths: Array) -> Array:
@@ -88,7 +86,7 @@ def updated(directions: Array, before: Array, step: Array, after: Array) -> tupl
     bend, square = float(step @ change), float(step @ step)
     if bend > POSITIVE * square:
         weights = step / math.sqrt(bend * square) - change / bend
-        learned = directions + np.outer(weights, step @ directions)
+        learned = directions + np.outer(weights, combined(step, directions))
         if np.isfinite(learned).all():
             return learned, after + weights * float(step @ after)
     return directions, after
