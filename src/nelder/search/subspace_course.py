@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,25 @@ def _course(
         steps = larger_steps(x[space.free], steps, radii)
 
 
+class _Line(NamedTuple):
+    """What was seen along an axis: three points.
+
+    Attributes
+    ----------
+    other : ndarray of shape (n,)
+        The second of them.
+    value : float
+        Its value.
+    width, rise : float
+        How far from the lowest another was, and how much higher.
+    """
+
+    other: Array
+    value: float
+    width: float
+    rise: float
+
+
 class _Walk:
     """Where the search is and what it has learned on the way, in its coordinates z (n,).
 
@@ -180,11 +199,12 @@ class _Walk:
 
     def _sweep(self) -> Generator[Stage, None, bool]:
         """Search along every axis, then in the span of moves; return whether it has converged."""
-        begun = self._z
-        self._search.shown = None
-        widths, rises = np.empty(len(begun)), np.empty(len(begun))
+        begun, n = self._z, len(self._z)
+        others, values, widths, rises = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n)
         for i in np.argsort(-np.abs(self._move), kind="stable").tolist():
-            widths[i], rises[i] = yield from self._line(i, float(self._signs[i] * self._steps[i]))
+            line = yield from self._line(i, float(self._signs[i] * self._steps[i]))
+            others[i], values[i], widths[i], rises[i] = line
+        self._show(self._space.leave_all(others), values)
         if self._small(widths, float(rises.max())):
             return True
         if np.any(self._z != begun):
@@ -196,14 +216,8 @@ class _Walk:
         self._signs = next_signs(self._signs, self._move)
         return False
 
-    def _line(self, i: int, step: float) -> Generator[Stage, None, tuple[float, float]]:
-        """Search along axis `i`.
-
-        Returns
-        -------
-        width, rise : float
-            How far from the lowest of three points another is, and how much higher.
-        """
+    def _line(self, i: int, step: float) -> Generator[Stage, None, _Line]:
+        """Search along axis `i`."""
         z, f = self._z, self._f
         points = self._along(i, step, -step)
         look = self._space.points(points, f)
@@ -226,8 +240,12 @@ class _Walk:
                 lowest, offset = value, float(points[0, i] - z[i])
         if lowest < f:
             self._z, self._f = self._along(i, offset)[0], lowest
-        width = max(abs(other - offsets[0]) for other in offsets)
-        return width, values[2] - values[0] if values[2] > values[0] else 0.0
+        other = z.copy()
+        other[i] += offsets[1]
+        width = max(abs(at - offsets[0]) for at in offsets)
+        return _Line(
+            other, values[1], width, values[2] - values[0] if values[2] > values[0] else 0.0
+        )
 
     def _along(self, i: int, *offsets: float) -> Array:
         """Return a point (1, n) beside this one on axis `i` for each of `offsets`."""
@@ -294,7 +312,6 @@ class _Walk:
             if step is not None:
                 rise = max(gain, float(look.values.max()) - self._f)
                 if self._small(np.maximum(widths, np.abs(self._z - last)), rise):
-                    self._search.shown = self._star(look)
                     return good, True
         self._z, self._f = self._lower
         if np.any(self._z != begun):
@@ -354,6 +371,7 @@ class _Walk:
         points = self._fit(self._z + lengths[:, None] * self._directions)
         look = self._space.points(points)
         yield look
+        self._show(look.points, look.values)
         lowest = int(look.values.argmin())
         self._note_lower(points[lowest], float(look.values[lowest]))
         slopes = simplex_gradient(self._f, look.values, lengths)
@@ -368,14 +386,14 @@ class _Walk:
         if f < self._lower[1]:
             self._lower = z, f
 
-    def _star(self, look: Points) -> Simplex:
-        """Return the simplex of this point and those beside it, best first."""
-        points = np.vstack([self._space.leave(self._z), look.points])
-        values = np.array([self._f, *look.values])
-        ranks = np.argsort(values, kind="stable")
-        return Simplex(points[ranks], values[ranks])
-
     # Where it is
+
+    def _show(self, points: Array, values: Array) -> None:
+        """Show this point and others (n, dim) as the simplex of the search, best first."""
+        points = np.vstack([self._space.leave(self._z), points])
+        values = np.array([self._f, *values])
+        ranks = np.argsort(values, kind="stable")
+        self._search.shown = Simplex(points[ranks], values[ranks])
 
     def _value(self, points: Array) -> Generator[Stage, None, float]:
         """Evaluate one point (1, n)."""

@@ -76,8 +76,8 @@ class Subspaces(Method):
     Notes
     -----
     Work is O(n) for each evaluation, and the directions take n² numbers of memory.
-    ``Result.simplex`` holds the points beside the best one where the search ended in learned
-    directions, else those of the last pattern, which are fewer than n + 1.
+    ``Result.final_simplex`` is the best point and one beside it for each axis or direction, as
+    evaluated last.
 
     References
     ----------
