@@ -177,6 +177,79 @@ def test_on_eight_devices():
     assert out == "ran\n"
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_many_lanes_in_pieces_are_as_within_jit(jax, dtype):
+    x0s = jax.numpy.asarray(starts(301), dtype=dtype)
+    goals = jax.numpy.linspace(0.0, 1.0, 301, dtype=dtype)
+
+    def fun(x, goal):
+        return (x[:, 0] - goal) ** 2 + 3.0 * (x[:, 1] + 0.5) ** 2
+
+    def search(x0s, goals):
+        return batched.minimize(fun, x0s, (goals,), method=METHOD)
+
+    found, within = search(x0s, goals), jax.jit(search)(x0s, goals)
+    assert not found.x.committed
+    for name in ("x", "fun", "status", "nfev", "nit", "success"):
+        some, others = getattr(found, name), getattr(within, name)
+        assert some.dtype == others.dtype
+        np.testing.assert_allclose(some, others, atol=1e-6)
+    np.testing.assert_allclose(found.x[:, 0], goals, atol=1e-2)
+
+
+def test_threads_compute_in_double_precision_where_only_the_caller_does():
+    pytest.importorskip("jax", reason="pip install jax")
+    out = alone(
+        """
+        import jax, numpy as np
+        from jax import numpy as jnp
+        from nelder import batched
+        enable = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+        x0s = np.random.default_rng(0).uniform(-2.0, 2.0, (200, 2))
+        there = batched.minimize(lambda x: np.sum((x - 1.0) ** 2, axis=-1), x0s)
+        with enable(True):
+            x0s = jnp.asarray(x0s)
+            found = batched.minimize(lambda x: jnp.sum((x - 1.0) ** 2, axis=-1), x0s)
+            assert found.x.dtype == found.fun.dtype == "float64"
+            print(bool(abs(found.x - there.x).max() < 1e-9))
+        """
+    )
+    assert out == "True\n"
+
+
+def test_pieces_stay_on_the_device_of_the_starts():
+    pytest.importorskip("jax", reason="pip install jax")
+    out = alone(
+        """
+        import jax, numpy as np
+        from nelder import batched
+        last = jax.devices()[-1]
+        x0s = jax.device_put(np.ones((200, 2), dtype=np.float32), last)
+        found = batched.minimize(lambda x: x[:, 0] ** 2 + x[:, 1] ** 2, x0s)
+        print(found.x.devices() == {last}, found.x.committed, bool(found.success.all()))
+        """,
+        XLA_FLAGS="--xla_force_host_platform_device_count=2",
+    )
+    assert out == "True True True\n"
+
+
+def test_objectives_that_call_python_see_all_lanes_at_once(jax):
+    shapes = set()
+
+    def host(x):
+        shapes.add(x.shape)
+        return np.sum(np.asarray(x) ** 2, axis=-1)
+
+    def fun(x):
+        form = jax.ShapeDtypeStruct((x.shape[0],), x.dtype)
+        return jax.pure_callback(host, form, x)
+
+    found = batched.minimize(fun, jax.numpy.asarray(starts(200)), method=METHOD)
+    assert shapes == {(200, 2)}
+    there = batched.minimize(lambda x: np.sum(x**2, axis=-1), starts(200), method=METHOD)
+    np.testing.assert_allclose(found.x, there.x, atol=1e-9)
+
+
 def test_a_callable_without_a_hash(jax):
     class Bowl:
         __hash__ = None

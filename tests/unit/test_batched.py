@@ -10,6 +10,7 @@ from nelder import NelderMead, Status, batched
 from nelder.batched.box import BatchBox
 from nelder.batched.compiled import sizes_for
 from nelder.batched.numpy import BACKEND
+from nelder.batched.pieces import Pieces, joined, mapped, pieces_of
 from nelder.batched.settings import Numbers, Settings
 from nelder.batched.state import (
     DONE,
@@ -248,6 +249,39 @@ def test_each_loop_has_a_sixth_of_the_lanes_of_the_one_before():
     assert sizes_for(511) == ()
     assert sizes_for(512) == (86,)
     assert sizes_for(10_000) == (1667, 278)
+
+
+def settings_of(n, box=None):
+    return Settings.read(NelderMead(), n, "float64", box)
+
+
+def test_few_lanes_are_one_piece_and_a_thousand_several_of_one_size():
+    assert pieces_of(0, settings_of(4)).starts == ()
+    assert pieces_of(127, settings_of(4)) == Pieces(127, (0,))
+    assert pieces_of(128, settings_of(4)) == Pieces(64, (0, 64))
+    assert pieces_of(1001, settings_of(4)) == Pieces(501, (0, 500))
+    assert len(pieces_of(10_000, settings_of(4)).starts) == 16  # of 74 numbers a lane, 664 lanes
+    assert pieces_of(100, settings_of(20)) == Pieces(50, (0, 50))
+
+
+def test_in_a_box_a_lane_has_more_numbers():
+    box = Box(np.full(20, -1.0), np.full(20, 1.0), clips=False)
+    sizes = [pieces_of(10_000, settings_of(20, box)).size for box in (None, box)]
+    assert sizes == [79, 47]  # of 602 and 1022 numbers a lane
+
+
+@pytest.mark.parametrize("n", [1, 4, 20, 200])
+def test_pieces_cover_all_lanes_in_their_order(n):
+    for lanes in (1, 64, 127, 129, 500, 1001, 9999):
+        pieces = pieces_of(lanes, settings_of(n))
+        parts = [np.arange(start, start + pieces.size) for start in pieces.starts]
+        assert joined(parts, pieces).tolist() == list(range(lanes))
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_pieces_come_in_order_from_any_number_of_cores(monkeypatch, cores):
+    monkeypatch.setattr("nelder.batched.pieces._cores", lambda: cores)
+    assert mapped(lambda start: 2 * start, (0, 3, 6)) == [0, 6, 12]
 
 
 def test_limits_of_single_precision():

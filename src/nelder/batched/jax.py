@@ -1,4 +1,4 @@
-"""JAX: inside ``jit`` and ``vmap``, and on sharded starts."""
+"""JAX: inside ``jit`` and ``vmap``, on sharded starts, and on all cores."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from nelder.batched.batch import (
     result,
 )
 from nelder.batched.compiled import CompiledBackend, cascade, sizes_for
+from nelder.batched.pieces import Pieces, joined, mapped, pieces_of
 from nelder.batched.problem import Problem, Shape
 from nelder.batched.result import NAMES, BatchResult
 from nelder.batched.state import Outcome
@@ -143,9 +144,11 @@ class _Jax(CompiledBackend):
         given = problem.leaves, problem.data
         if _traced(given):
             return _solve(problem.shape, settings, builder, *given)[0]
-        found, degenerate = _compiled(problem.shape, settings, builder, _lanes_of(problem.leaves))(
-            *given
-        )
+        kind = problem.shape, settings, builder
+        found = _in_pieces(kind, pieces_of(problem.leaves[0].shape[0], settings), given)
+        if found is None:
+            found = _compiled(*kind, _lanes_of(problem.leaves))(*given)
+        found, degenerate = found
         raise_degenerate(np.asarray(degenerate))
         return found
 
@@ -189,21 +192,74 @@ def _compiled(shape: Shape, settings: Settings, builder: Any, lanes: Any) -> Cal
     return jax.jit(solve, compiler_options=_options())
 
 
+def _in_pieces(kind: Any, pieces: Pieces, given: Any) -> tuple[BatchResult, Any] | None:
+    """Return what `_solve` does, by threads that each do some of the lanes; None where not so."""
+    arrays, tree = jax.tree_util.tree_flatten(given)
+    devices = set[Any]().union(*(array.devices() for array in arrays))
+    if len(pieces.starts) < 2 or len(devices) > 1 or jax.default_backend() != "cpu":
+        return None
+    forms = tuple((array.shape, array.dtype, array.sharding) for array in arrays)
+    solve = _compiled_piece(*kind, pieces.size, tree, forms)
+    if solve is None:
+        return None
+
+    def part(start: int) -> Any:
+        return jax.block_until_ready(solve(*given, np.int32(start)))
+
+    def whole(*parts: Any) -> Any:
+        return jax.device_put(joined(parts, pieces), device)
+
+    device = devices.pop() if any(array.committed for array in arrays) else None
+    return jax.tree_util.tree_map(whole, *mapped(part, pieces.starts))
+
+
+@lru_cache(maxsize=128)
+def _compiled_piece(
+    shape: Shape, settings: Settings, builder: Any, size: int, tree: Any, forms: Any
+) -> Callable[..., Any] | None:
+    """Return the compiled search of `size` lanes from one on, which threads may share.
+
+    Compiled before they do, as each thread has settings of JAX of its own. None for objectives that
+    call Python: they gain nothing, and may not be fit for threads.
+    """
+
+    def solve(leaves: Any, data: Any, start: Any) -> Any:
+        def piece(array: Any) -> Any:
+            return jax.lax.dynamic_slice_in_dim(array, start, size)
+
+        return _solve(shape, settings, builder, *jax.tree_util.tree_map(piece, (leaves, data)))
+
+    given = jax.tree_util.tree_unflatten(
+        tree, [jax.ShapeDtypeStruct(*form[:2], sharding=form[2]) for form in forms]
+    )
+    lowered = jax.jit(solve, compiler_options=_options()).lower(*given, np.int32(0))
+    return None if "python_cpu_callback" in lowered.as_text() else lowered.compile()
+
+
+OPTIONS = {
+    # XLA of 2026 hands sums of few numbers, as objectives have, to a library that takes twenty
+    # times as long for them.
+    "xla_cpu_experimental_ynn_fusion_type": "",
+    # It shares operations among cores by rows or by lanes, so that a core reads what another has
+    # written; where these are far apart all takes twice as long.
+    "xla_disable_hlo_passes": "cpu-parallel-task-assigner",
+}
+
+
 @lru_cache(maxsize=1)
 def _options() -> dict[str, str] | None:
-    """Return options for XLA, where it knows them.
-
-    On processors, XLA of 2026 hands sums of few numbers, as objectives have, to a library that
-    takes twenty times as long for them.
-    """
-    options = {"xla_cpu_experimental_ynn_fusion_type": ""}
+    """Return those options for XLA on processors that it knows."""
     if jax.default_backend() != "cpu":
         return None
+    return {name: value for name, value in OPTIONS.items() if _known(name, value)} or None
+
+
+def _known(name: str, value: str) -> bool:
     try:
-        jax.jit(_same, compiler_options=options)(0.0)
+        jax.jit(_same, compiler_options={name: value})(0.0)
     except jax.errors.JaxRuntimeError:
-        return None
-    return options
+        return False
+    return True
 
 
 def _lanes_of(leaves: Sequence[Any]) -> Any:

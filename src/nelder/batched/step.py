@@ -119,9 +119,9 @@ def step(s: State, f: Any, settings: Settings, backend: Backend, hold: Any = Non
     last = xp.where(enters, n, at)
     at = xp.where(enters, rank, at)
     best, worst, near, row, at, last = backend.settle(s.opaque, (best, worst, near, row, at, last))
-    simplex = backend.vertices.put(s.simplex, f, row, at, last, backend)
     forget = xp.equal(move, CONTRACTS) | xp.equal(move, RESTARTS)
-    simplex = backend.vertices.forget(simplex, forget, backend)
+    simplex = backend.vertices.forget(s.simplex, forget, backend)
+    simplex = backend.vertices.put(simplex, f, row, at, last, backend)
     new_best = xp.where(xp.equal(at, 0), row, best)
     queued = move >= OF_SHRINK
     complete = queued & ~xp.isnan(simplex.values[n])
