@@ -44,6 +44,8 @@ class GlobalResult(Result):
         Nothing tells whether it is the lowest of the box.
     nrestart : int
         Simplexes begun around a new best point.
+    final_simplex : Simplex
+        The last one of the local search that found the best point.
     minima : tuple of Minimum
         All distinct minima that local searches converged to, lowest first, each with the ``count``
         and indices (``searches``) of these. Two within a thousandth of the box in every coordinate
@@ -229,6 +231,8 @@ def _with_minima(result: Result, search: WholeBoxSearch, parameters: Parameters)
     known = {f.name: getattr(result, f.name) for f in fields(Result)}
     best_is_one = bool((values[converged] <= result.fun).any()) or search.done
     known["success"] = result.fun < math.inf and (result.status.success or best_is_one)
+    if result.fun in values:
+        known["final_simplex"] = ended[int(values.argmin())].simplex
     return GlobalResult(
         **known,
         minima=tuple(

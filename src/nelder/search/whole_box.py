@@ -26,6 +26,7 @@ from nelder.core.convergence import Tolerance
 from nelder.core.machine import Machine, Points
 from nelder.core.simplexes import axis_steps
 from nelder.options import check_whole
+from nelder.result import Simplex
 from nelder.search.course import Course, CourseSearch, Part, Until
 from nelder.search.lines import Lines
 from nelder.search.method import Method
@@ -61,11 +62,14 @@ class Local:
     f : float
     converged : bool
         False where it was abandoned.
+    simplex : Simplex
+        Its last one.
     """
 
     x: Array
     f: float
     converged: bool
+    simplex: Simplex
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +187,8 @@ class WholeBoxSearch(CourseSearch):
             yield Until(machine, _Hopeless(machine, best))
         else:
             yield machine
-        return Local(*machine.best, machine.done)
+        x, f = machine.best
+        return Local(x, f, machine.done, Simplex(machine.vertices, machine.values))
 
     def _around(self, found: Local) -> Generator[Part | Until]:
         """Search around a new best, with smaller steps to alternate sides, while that gains."""
