@@ -31,6 +31,7 @@ FIRST_STRENGTH = 2  # the index
 PAST = 6.0  # evaluations looked at, in multiples of the coefficients of a quadratic
 FITTED = 1.5  # points fitted, likewise
 FARTHEST = 30.0  # trust radii from the best: what is beyond is not fitted
+FADING = 3  # power of the squared distance, beyond a trust radius, by which a value counts less
 FIRST_RADIUS = 2.0  # of the trust region, in median distances of the vertices from the best
 SMALLEST_RADIUS, LARGEST_RADIUS = 0.25, 8.0
 USELESS = 0.7  # leave-one-out error above which there is no step
@@ -134,7 +135,7 @@ class ModelSteps:
         if len(near) > self._fitted:
             near = near[squares[near].argpartition(self._fitted)[: self._fitted]]
         points = points[near]
-        spread = np.maximum(1.0, squares[near]) ** 3
+        spread = np.maximum(1.0, squares[near]) ** FADING
         last = self._strength
         fit = Regression(points, values[near] - lowest, spread, constant=False).fit(
             *STRENGTHS[max(last - 1, 0) : last + 2]
