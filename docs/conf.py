@@ -11,6 +11,7 @@ RETURNED = (  # nobody constructs them
     "nelder.MultistartProgress",
     "nelder.batched.BatchResult",
     "nelder.models.result.ModelResult",
+    "nelder.GlobalResult",
     "nelder.Minimum",
     "nelder.MultistartResult",
     "nelder.Progress",
@@ -81,6 +82,7 @@ def include_results(app, docname, source):
         return
     order = (
         *("solved", "nist", "scaling", "overhead", "native", "asktell"),
+        *("models", "subspaces", "noise", "whole_box", "uncertainty"),
         *("parallel", "pool", "journal", "multistart", "kills"),
         *("batched", "tfp", "keras"),
     )
