@@ -11,7 +11,8 @@ class Doubt(Enum):
     """A reason for doubt; the value says it in words.
 
     FEW_POINTS
-        Nothing was estimated: fewer points are known than a quadratic surface needs.
+        Nothing was estimated: fewer points are known than a quadratic surface needs, or there are
+        more than 30 parameters, for which none is fitted.
     NOT_POSITIVE_DEFINITE
         The surface does not rise in every direction: there is no covariance.
     NOT_CONVERGED
@@ -31,7 +32,10 @@ class Doubt(Enum):
         The objective has no finite value at some of the points that were needed.
     """
 
-    FEW_POINTS = "too few points near the minimum: keep history=True, or evaluate=True"
+    FEW_POINTS = (
+        "too few points near the minimum for so many parameters: keep history=True, or "
+        "evaluate=True"
+    )
     NOT_POSITIVE_DEFINITE = (
         "the objective does not rise in every direction: the parameters are not determined, or "
         "this is no minimum"

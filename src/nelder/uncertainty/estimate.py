@@ -85,6 +85,15 @@ class Estimate:
         worst = math.sqrt(squares.max(initial=0.0))
         return worst if worst == worst else math.inf
 
+    def against(self, smaller: Estimate | None, times: float) -> Estimate:
+        """Return this with so many times the change from another surface as one more error."""
+        if smaller is None:
+            return self
+        turn = np.linalg.solve(smaller.axes, self.axes)
+        there = (smaller.unit / self.unit) * (turn.T @ smaller.curvature @ turn)
+        other = self.curvature + times * (there - self.curvature)
+        return replace(self, others=(*self.others, other))
+
     def on(self, coordinates: NDArray[np.intp]) -> Estimate:
         """Return the surface in some coordinates, the others held, in triangular axes.
 

@@ -26,12 +26,19 @@ Rows = NDArray[np.intp]
 DECADES = 3.0  # of rise in a window
 ENOUGH = 1.2  # points for each coefficient of a quadratic, at least
 PLENTY = 4.0  # at most: more are thinned out
+FEW = 10  # coordinates; with more, half as many points, as a fit costs their sixth power
+MANY = 30  # with more, nothing is fitted
+SETTLED = 0.1  # a deviation that is no accident
+WORSE = 30.0
+STEP = 10.0  # from one window's highest rise to the next
+NOISY_STEP = 2.0
 MOST = 60  # windows
 GAP = 10.0  # times as far as the next nearer: another minimum's
 BLOCKS = 8
 STRENGTH = 1e-4  # of the ridge, which pulls towards the identity
 NEAREST = 1e-2  # of the largest squared distance: nearer points weigh no more
 TURNS = 3  # of the axes
+MISFIT = 1.2  # times the noise: then there is more than a quadratic
 LOUD = 10.0  # standard deviations of noise: what rises less says nothing by itself
 
 
@@ -54,20 +61,29 @@ def fitted(steps: Array, rises: Array, noise: float = 0.0) -> Estimate | None:
     """
     known = np.isfinite(rises) & ((rises > 0.0) | (noise > 0.0))
     steps, rises = steps[known], rises[known]
-    least, best = math.inf, None
+    least, best, smaller = math.inf, None, None
     for rows in _windows(steps, rises, noise):
-        estimate = _estimate(steps[rows], rises[rows], noise)
-        if estimate is not None and (deviation := estimate.deviation) < least:
+        found = _estimate(steps[rows], rises[rows], noise)
+        if found is None:
+            continue
+        # Noise asks for far points, where higher terms count; these grow with the rise.
+        estimate = found.against(smaller, 1.0 / (1.0 - 1.0 / NOISY_STEP)) if noise else found
+        deviation = estimate.deviation
+        if deviation < least:
             least, best = deviation, estimate
+        elif least < SETTLED and deviation > WORSE * least:
+            break  # higher terms
+        smaller = found
     return best
 
 
 def _windows(steps: Array, rises: Array, noise: float) -> list[Rows]:
     """Return the rows of each window that has enough points, in the order of evaluation."""
     k = steps.shape[1]
-    enough, plenty = needed(k), round(PLENTY * (k + 1) * (k + 2) / 2)
+    enough = needed(k)
+    plenty = round((PLENTY if k <= FEW else 0.5 * PLENTY) * (k + 1) * (k + 2) / 2)
     windows: list[Rows] = []
-    if len(rises) < enough:
+    if len(rises) < enough or k > MANY:
         return windows
     order = np.argsort(rises, kind="stable")
     sorted_rises = rises[order]
@@ -75,8 +91,9 @@ def _windows(steps: Array, rises: Array, noise: float) -> list[Rows]:
     lowest = max(LOUD * noise, float(rises[rises > 0.0].min(initial=highest)))
     if not 0.0 < lowest <= highest:
         return windows
-    decades = np.arange(min(MOST, 1 + int(math.log10(highest) - math.log10(lowest))))
-    for top in np.minimum(highest, lowest * 10.0 ** (1 + decades)):
+    step = NOISY_STEP if noise else STEP
+    count = min(MOST, 1 + int(math.log(highest / lowest, step)))
+    for top in np.minimum(highest, lowest * step ** np.arange(1.0, 1.0 + count)):
         # Of noisy values, those below the minimum's belong to it too.
         low = -math.inf if noise else top * 10.0**-DECADES
         first, last = np.searchsorted(sorted_rises, (low, top), side="right").tolist()
@@ -113,6 +130,10 @@ class _Data(NamedTuple):
         """Return the quadratic fitted to the values; None if there is none."""
         fit = Regression(self.points, self.values, self.spread, self.noisy).fit(STRENGTH)
         return fit.quadratic if fit.loo < math.inf else None
+
+    def left(self, surface: Quadratic) -> Array:
+        """Return the values less the surface, (m,)."""
+        return self.values - surface(self.points)
 
     def blocks(self) -> Rows:
         """Return a number for each point, the same for consecutive ones that are left out together.
@@ -153,13 +174,18 @@ def _estimate(steps: Array, rises: Array, noise: float) -> Estimate | None:
         axes = axes @ round_axes(surface.hessian)
     known = data(axes)
     surface, blocks = known.surface(), known.blocks()
+    if surface is None:
+        return None
     others = [known.only(blocks != block).surface() for block in range(BLOCKS)]
     curvatures = tuple(other.hessian for other in others if other is not None)
-    if surface is None or len(curvatures) < BLOCKS:
+    if len(curvatures) < BLOCKS:
         return None
     # Few points more than coefficients follow them too willingly.
     k, m = len(axes), len(rises)
-    longer = math.sqrt(m / max(m - k * (k + 3) / 2, 1.0))
+    over = max(m - k * (k + 3) / 2, 1.0)
+    if noise and np.linalg.norm(known.left(surface)) > MISFIT * math.sqrt(over) * noise / unit:
+        return None
+    longer = math.sqrt(m / over)
     others = tuple(surface.hessian + longer * (c - surface.hessian) for c in curvatures)
     return Estimate(axes, surface.hessian, unit, surface.gradient, others, m)
 
