@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -72,7 +72,7 @@ def test_units_are_those_of_the_first_simplex():
     ],
 )
 def test_a_logarithm_only_where_it_shows_something(values, gaps):
-    found = course_of([[float(i)] for i in range(len(values))], values).gaps(1.0)
+    found = course_of([[float(i)] for i in range(len(values))], values).gaps
     assert (found is None) if gaps is None else (found.tolist() == gaps)
 
 
@@ -173,7 +173,7 @@ def test_the_spline_goes_through_smooth_values():
     points = rng.uniform(-1.0, 1.0, (60, 2))
     values = 2.0 + (points[:, 0] - 0.2) ** 2 + 3.0 * (points[:, 1] + 0.1) ** 2
     course = course_of(points, values)
-    surface = interpolated(course, (0, 1), float(values.min()))
+    surface = interpolated(course, (0, 1))
     assert surface.error < 0.05
     x = np.linspace(surface.window.low[0], surface.window.high[0], GRID)
     y = np.linspace(surface.window.low[1], surface.window.high[1], GRID)
@@ -191,7 +191,7 @@ def test_the_quadratic_is_the_true_one_cut_through_the_best_point():
     hessian = np.diag([1.0, 2.0, 3.0, 4.0]) + 0.5
     values = 7.0 + 0.5 * np.einsum("mi,ij,mj->m", points - 3.0, hessian, points - 3.0)
     course = course_of(points, values)
-    surface = fitted(course, (3, 1), 0, 7.0)
+    surface = fitted(course, (3, 1))
     assert surface.error < 1e-6
     x = np.linspace(surface.window.low[0], surface.window.high[0], GRID) - 3.0
     y = np.linspace(surface.window.low[1], surface.window.high[1], GRID) - 3.0
@@ -205,8 +205,7 @@ def test_heights_are_above_the_lowest_of_the_surface_where_that_is_below_the_bes
     points = rng.uniform(-1.0, 1.0, (60, 3))
     values = np.sum((points - [1.5, 0.0, 0.0]) ** 2, axis=1)  # its minimum is not among them
     course = course_of(points, values)
-    best = int(course.better[-1])
-    assert fitted(course, (0, 1), best, values[best]).heights.min() == pytest.approx(0.0, abs=1e-9)
+    assert fitted(course, (0, 1)).heights.min() == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("values", ["constant", "noise"])
@@ -214,8 +213,7 @@ def test_no_quadratic_where_none_fits(values):
     rng = np.random.default_rng(6)
     points = rng.uniform(-1.0, 1.0, (200, 3))
     made = {"constant": np.ones(200), "noise": rng.standard_normal(200)}[values]
-    best = int(made.argmin())
-    assert fitted(course_of(points, made), (0, 1), best, made[best]) is None
+    assert fitted(course_of(points, made), (0, 1)) is None
 
 
 FINITE = st.floats(-1e100, 1e100)
@@ -235,12 +233,8 @@ def histories(draw, dims=(1, 4), most=40):
 def test_surfaces_of_anything_are_finite_or_none(history):
     course = Course.read(*history, ())
     if course.better.size and len(course.free) >= 2:
-        best = int(course.better[-1])
         pair = tuple(course.free[:2].tolist())
-        for surface in (
-            interpolated(course, pair, float(course.values[best])),
-            fitted(course, pair, best, float(course.values[best])),
-        ):
+        for surface in (interpolated(course, pair), fitted(course, pair)):
             if surface is not None:
                 assert np.isfinite(surface.heights).all()
                 assert (surface.heights >= 0.0).all()
@@ -305,7 +299,7 @@ def test_every_kind_of_search_is_drawn(case):
     assert ("evaluations", "x[0]") in labels(figure) or case == "fixed" or len(x0) > 6
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(histories())
 def test_any_history_is_drawn(history):
     pytest.importorskip("matplotlib")
@@ -339,6 +333,26 @@ def test_what_the_panels_of_a_named_fit_show():
     ]
 
 
+def test_an_answer_that_is_an_estimate_is_drawn_as_such():
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(8)
+    result = nelder.minimize(
+        lambda x: rosenbrock(x) + 0.1 * rng.standard_normal(),
+        [-1.2, 1.0],
+        maxfev=200,
+        history=True,
+        method=nelder.NelderMead(noise=True),
+    )
+    lowest = result.history.values.min()
+    assert result.fun > lowest  # that one was lucky
+    figure = drawn(plot_result(result))
+    (line,) = (line for line in figure.axes[0].lines if line.get_label() == "result")
+    assert np.asarray(line.get_ydata()).tolist() == [result.fun - lowest] * 2
+    (plane,) = (axes for axes in figure.axes if axes.get_xlabel() == "x[0]")
+    (star,) = (line for line in plane.lines if line.get_label() == "best")
+    assert [float(star.get_xdata()[0]), float(star.get_ydata()[0])] == result.x.tolist()
+
+
 def test_values_that_are_not_finite_are_marked():
     pytest.importorskip("matplotlib")
     result = nelder.minimize(half_failing, [1.5, 1.5], history=True)
@@ -347,6 +361,13 @@ def test_values_that_are_not_finite_are_marked():
     marked = [line for line in figure.axes[0].lines if line.get_label() == "not finite"]
     assert len(marked[0].get_xdata()) == result.nfailed
     assert "simplex size" not in [name for _, name in labels(figure)]  # that is not known any more
+
+
+def test_a_surface_that_is_flat_as_far_as_it_is_known_is_not_filled():
+    pytest.importorskip("matplotlib")
+    points = [[1, 0], [-1, 0], [0, -2], [-3, 2], [0, 3], [0, 3], [-3, -2]]
+    values = [NAN, 0.0, 2.17915972e15, NAN, 0.0, 0.0, 1.8283e16]
+    drawn(plot_search(np.array(points, dtype=float), np.array(values)))
 
 
 def test_a_single_parameter_is_drawn_as_a_curve():

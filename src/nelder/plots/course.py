@@ -31,18 +31,36 @@ class Course:
         +inf where the objective failed.
     names : tuple of str
         Of the dim parameters.
+    answer : (ndarray of shape (dim,), float) or None
+        The point that the search gives for the best, and its value: under noise an estimate. None
+        where no value is finite.
     """
 
     points: Array
     values: Array
     names: tuple[str, ...]
+    answer: tuple[Array, float] | None
 
     @classmethod
-    def read(cls, points: Array, values: Array, names: Sequence[str]) -> Course:
-        """Take a history as it is: NaN for failures, no names for a plain array."""
-        dim = points.shape[1]
-        given = tuple(names) or tuple(f"x[{i}]" for i in range(dim))
-        return cls(points, np.where(np.isnan(values), math.inf, values), given)
+    def read(
+        cls,
+        points: Array,
+        values: Array,
+        names: Sequence[str] = (),
+        answer: tuple[Array, float] | None = None,
+    ) -> Course:
+        """Take a history as it is: NaN for failures, no names for a plain array.
+
+        Without an answer the lowest value is it.
+        """
+        known = np.where(np.isnan(values), math.inf, values)
+        given = tuple(names) or tuple(f"x[{i}]" for i in range(points.shape[1]))
+        lowest = int(np.argmin(np.where(np.isfinite(known), known, math.inf)))
+        if not math.isfinite(known[lowest]):
+            answer = None
+        elif answer is None or not math.isfinite(answer[1]):
+            answer = points[lowest], float(known[lowest])
+        return cls(points, known, given, answer)
 
     @property
     def numbers(self) -> Array:
@@ -81,13 +99,19 @@ class Course:
         extent = np.where(first > 0.0, first, _extent(self.points))
         return np.where(extent > 0.0, extent, 1.0)
 
-    def gaps(self, lowest: float) -> Array | None:
-        """Return the values less `lowest`, (m,); None where a logarithm of them shows nothing."""
+    @property
+    def lowest(self) -> float:
+        """The lowest finite value; +inf where there is none."""
+        return float(self.values[self.better[-1]]) if self.better.size else math.inf
+
+    @property
+    def gaps(self) -> Array | None:
+        """The values less the lowest, (m,); None where a logarithm of them shows nothing."""
         with np.errstate(invalid="ignore"):
-            gaps = self.values - lowest
+            gaps = self.values - self.lowest
         shown = gaps[self.better]
         shown = shown[shown > 0.0]
-        if not shown.size or math.log10(shown.max() / shown.min()) < DECADES:
+        if not shown.size or math.log10(shown.max()) - math.log10(shown.min()) < DECADES:
             return None
         return gaps
 
@@ -124,15 +148,12 @@ def chosen(course: Course, parameters: object) -> list[int]:
 
 
 def _farthest(course: Course) -> list[int]:
-    moved = np.abs(course.points[_best(course)] - course.points[0]) / course.units
+    end = course.answer[0] if course.answer else course.points[0]
+    moved = np.abs(end - course.points[0]) / course.units
     order = np.argsort(-moved, kind="stable")
     free = set(course.free.tolist())
     first = [i for i in order.tolist() if i in free] or order.tolist()
     return sorted(first[:MOST])
-
-
-def _best(course: Course) -> int:
-    return int(course.better[-1]) if course.better.size else 0
 
 
 def _number(course: Course, one: object) -> int:

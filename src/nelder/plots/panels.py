@@ -21,23 +21,15 @@ DOTS = 5000  # drawn at most
 FAR = 3.0  # times the range of the best: dots spread more widely are not all shown
 LEVELS = 18
 DECADES = 2.0  # of sizes from which on their axis is logarithmic
-LEAST = 1e-250  # height of a surface: of lower ones Matplotlib's axes cannot count the decades
+LEAST = 1e-280  # height of a surface: of lower ones Matplotlib cannot count the decades
 LOWEST = 1e-5  # that is told apart on a surface, of its highest
 COLOURMAP = "YlGnBu_r"
 
 
-def draw_convergence(axes: Axes, course: Course, lowest: float) -> None:
-    """Draw the best value so far, all values, and where the objective failed.
-
-    Parameters
-    ----------
-    axes : Axes
-    course : Course
-    lowest : float
-        The best value found.
-    """
+def draw_convergence(axes: Axes, course: Course) -> None:
+    """Draw the best value so far, all values, and where the objective failed."""
     better, last = course.better, len(course.values)
-    gaps = course.gaps(lowest)
+    gaps = course.gaps
     values = course.values if gaps is None else gaps
     if gaps is not None:
         better = better[gaps[better] > 0.0]
@@ -50,6 +42,9 @@ def draw_convergence(axes: Axes, course: Course, lowest: float) -> None:
         axes.step(at, line, color=BEST, linewidth=1.8, where="post", label="best so far")
         axes.plot(at[:1], line[:1], ".", color=BEST, markersize=4.0)
         axes.set_ylim(*_limits(line, values[some], gaps is not None))
+    if course.answer and course.answer[1] > course.lowest:  # under noise
+        level = course.answer[1] - (course.lowest if gaps is not None else 0.0)
+        axes.axhline(level, color=FAILED, linewidth=1.2, linestyle="--", label="result")
     _crosses(axes, course.numbers[course.failed], None)
     axes.set_ylabel("value" if gaps is None else "value − best value")
     axes.legend(loc="best", fontsize="small")
@@ -60,7 +55,7 @@ def draw_size(axes: Axes, after: Array, size: Array) -> None:
     """Draw how large the simplex was, after so many evaluations."""
     shown = size > 0.0
     axes.step(after[shown], size[shown], color=BEST, linewidth=1.2, where="post")
-    if shown.any() and math.log10(size[shown].max() / size[shown].min()) > DECADES:
+    if shown.any() and math.log10(size[shown].max()) - math.log10(size[shown].min()) > DECADES:
         axes.set_yscale("log")
     axes.set_ylabel("simplex size")
     _grid(axes)
@@ -95,49 +90,44 @@ def draw_curve(axes: Axes, course: Course, which: int) -> None:
             axes.set_xlim(*_pair(window, 0))
         axes.set_ylim(*_limits(values[better], values[some], log=False))
     _crosses(axes, x[course.failed], None)
-    _ends(axes, x[better], values[better])
+    if course.answer:
+        end, fun = course.answer
+        first = int(better[0])
+        _ends(axes, (float(x[first]), float(values[first])), (float(end[which]), fun))
     axes.set(xlabel=course.names[which], ylabel="value")
     _grid(axes)
 
 
-def draw_plane(axes: Axes, course: Course, pair: tuple[int, int], lowest: float) -> None:
-    """Draw the surface over two parameters and the path of the best point.
-
-    Parameters
-    ----------
-    axes : Axes
-    course : Course
-    pair : (int, int)
-    lowest : float
-        The best value found.
-    """
+def draw_plane(axes: Axes, course: Course, pair: tuple[int, int]) -> None:
+    """Draw the surface over two parameters and the path of the best point."""
     i, j = pair
-    better = course.better
-    surface = _surface(course, pair, lowest)
+    surface = _surface(course, pair)
     window = whole(course, pair) if surface is None else surface.window
     if surface is not None:
         _fill(axes, surface)
+        axes.set_title(f"{surface.kind}, error {100.0 * surface.error:.2g} %", fontsize="small")
     some = _some(course.finite)
     _dots(axes, course.points[some, i], course.points[some, j])
     _crosses(axes, course.points[course.failed, i], course.points[course.failed, j])
-    axes.plot(*course.points[better][:, pair].T, "-", color=FAILED, linewidth=1.3)
-    _ends(axes, course.points[better, i], course.points[better, j])
-    if surface is not None:
-        axes.set_title(f"{surface.kind}, error {100.0 * surface.error:.2g} %", fontsize="small")
+    path = course.points[course.better]
+    axes.plot(path[:, i], path[:, j], "-", color=FAILED, linewidth=1.3)
+    if course.answer:
+        end = course.answer[0]
+        _ends(axes, (float(path[0, i]), float(path[0, j])), (float(end[i]), float(end[j])))
+    else:
+        axes.set_title("no finite value", fontsize="small")
     if not window.empty:
-        axes.set_xlim(float(window.low[0]), float(window.high[0]))
-        axes.set_ylim(float(window.low[1]), float(window.high[1]))
+        axes.set_xlim(*_pair(window, 0))
+        axes.set_ylim(*_pair(window, 1))
     axes.set(xlabel=course.names[i], ylabel=course.names[j])
     axes.locator_params(axis="x", nbins=6)
 
 
-def _surface(course: Course, pair: tuple[int, int], lowest: float) -> Surface | None:
+def _surface(course: Course, pair: tuple[int, int]) -> Surface | None:
     free = set(course.free.tolist())
-    if not course.better.size or not free.issuperset(pair):
+    if not free.issuperset(pair):
         return None
-    if len(free) == 2:
-        return interpolated(course, pair, lowest)
-    return fitted(course, pair, int(course.better[-1]), lowest)
+    return interpolated(course, pair) if len(free) == 2 else fitted(course, pair)
 
 
 def _fill(axes: Axes, surface: Surface) -> None:
@@ -145,9 +135,9 @@ def _fill(axes: Axes, surface: Surface) -> None:
     mpl: Any = importlib.import_module("matplotlib")
     seen = surface.known > 0.25
     high = float(surface.heights[seen].max())
-    if not LEAST < high < math.inf:
-        return
     low = max(float(np.quantile(surface.heights[seen], 0.01)), high * LOWEST)
+    if not LEAST < low < 0.999 * high < math.inf:  # too small, or flat
+        return
     scale = mpl.colors.LogNorm(low, high)
     heights = np.maximum(surface.heights, 0.1 * low)
     colours = mpl.colormaps[COLOURMAP](scale(heights))
@@ -167,18 +157,15 @@ def _pair(window: Window, k: int) -> tuple[float, float]:
     return float(window.low[k]), float(window.high[k])
 
 
-def _ends(axes: Axes, x: Array, y: Array) -> None:
-    """Mark the first of the best points, and the last."""
-    for marker, label, at, style in (
-        ("o", "start", slice(0, 1), {"color": "white", "markeredgecolor": FAILED}),
-        ("*", "best", slice(-1, None), {"color": FAILED, "markeredgecolor": "white"}),
+def _ends(axes: Axes, start: tuple[float, float], best: tuple[float, float]) -> None:
+    """Mark the first of the best points, and the answer."""
+    for at, marker, label, size, inside, edge in (
+        (start, "o", "start", 6.0, "white", FAILED),
+        (best, "*", "best", 13.0, FAILED, "white"),
     ):
-        size = {"o": 6.0, "*": 13.0}[marker]
-        axes.plot(x[at], y[at], marker, label=label, markersize=size, linestyle="none", **style)
-    if axes.get_legend_handles_labels()[0] and x.size:
-        axes.legend(loc="best", fontsize="small")
-    elif not x.size:
-        axes.set_title("no finite value", fontsize="small")
+        colours = {"color": inside, "markeredgecolor": edge}
+        axes.plot(*at, marker, label=label, markersize=size, linestyle="none", **colours)
+    axes.legend(loc="best", fontsize="small")
 
 
 def _crosses(axes: Axes, x: Array, y: Array | None) -> None:

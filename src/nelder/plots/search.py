@@ -44,7 +44,13 @@ def plot_result(result: Result, parameters: object = None) -> Figure:
             "the points that were evaluated"
         )
     begin = result.origin and result.origin.begin
-    return plot_search(*result.history, result.names, parameters, begin() if begin else None)
+    return plot_search(
+        *result.history,
+        result.names,
+        parameters,
+        answer=(result.flat, result.fun),
+        search=begin() if begin else None,
+    )
 
 
 def plot_search(
@@ -52,6 +58,8 @@ def plot_search(
     values: Array,
     names: Sequence[str] = (),
     parameters: object = None,
+    *,
+    answer: tuple[Array, float] | None = None,
     search: Search | None = None,
 ) -> Figure:
     """Draw a search from its evaluations.
@@ -65,8 +73,10 @@ def plot_search(
         Of the dim parameters; empty where they have none.
     parameters : sequence of str or int, optional
         Those that are drawn, the first two of them as a surface.
+    answer : (ndarray of shape (dim,), float), optional
+        The point that the search gives for the best, and its value; by default the lowest.
     search : Search, optional
-        As it began.
+        As it began; without it the simplex's size is not drawn.
 
     Returns
     -------
@@ -81,24 +91,23 @@ def plot_search(
     """
     if not len(values):
         raise InvalidArgumentError("nothing was evaluated: there is nothing to draw")
-    course = Course.read(points, values, names)
+    course = Course.read(points, values, names, answer)
     which = chosen(course, parameters)
-    lowest = float(course.values[course.better[-1]]) if course.better.size else math.nan
     rows = math.ceil(len(which) / COLUMNS)
     figure = blank("result.plot()", WIDTH, UPPER + ROW * rows)
     upper, lower = figure.subfigures(2, 1, height_ratios=[UPPER, ROW * rows])
     left, right = upper.subfigures(1, 2)
-    size = sizes(search, points, values) if search is not None else None
-    if size is not None and size[0].size:
+    after, size = sizes(search, points, values) if search else (np.empty(0), np.empty(0))
+    if np.unique(size).size > 1:
         above, below = left.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-        draw_size(below, *size)
+        draw_size(below, after, size)
     else:
         above = below = left.subplots()
-    draw_convergence(above, course, lowest)
+    draw_convergence(above, course)
     count(below)
     first, *others = sorted(which, key=lambda i: i not in course.free)  # those that moved first
     if others:
-        draw_plane(right.subplots(), course, (first, others[0]), lowest)
+        draw_plane(right.subplots(), course, (first, others[0]))
     else:
         draw_curve(right.subplots(), course, first)
     columns = min(len(which), COLUMNS)

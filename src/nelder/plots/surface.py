@@ -24,7 +24,6 @@ GRID = 91  # points drawn along each side
 CELLS = 60  # along each side; of points in the same one the lowest counts
 REACH = 0.03, 0.1  # of the window: so far from a point what is drawn is half faded: least, most
 SPACINGS = 1.5  # ... and in distances to the point's fourth neighbour
-BELOW = 0.02  # of the height: so far below the best value it is half faded
 MARGIN = 0.08  # of the window around what it holds
 SMOOTHINGS = 10.0 ** np.arange(-7.0, 0.0)
 
@@ -88,7 +87,7 @@ def whole(course: Course, pair: tuple[int, int]) -> Window:
         return Window(low - MARGIN * (high - low), high + MARGIN * (high - low))
 
 
-def interpolated(course: Course, pair: tuple[int, int], lowest: float) -> Surface | None:
+def interpolated(course: Course, pair: tuple[int, int]) -> Surface | None:
     """Return a thin-plate spline through the evaluated points, or None where there are too few.
 
     It is that of the root of the gap, which keeps it above the best value and is not dominated by
@@ -99,8 +98,6 @@ def interpolated(course: Course, pair: tuple[int, int], lowest: float) -> Surfac
     course : Course
     pair : (int, int)
         The two free parameters.
-    lowest : float
-        The best value.
 
     References
     ----------
@@ -115,7 +112,7 @@ def interpolated(course: Course, pair: tuple[int, int], lowest: float) -> Surfac
     some = some[_lowest_of_cells(plane[some], course.values[some])][:POINTS]
     if some.size < 4:
         return None
-    roots_known = np.sqrt(np.maximum(course.values[some] - lowest, 0.0))
+    roots_known = np.sqrt(np.maximum(course.values[some] - course.lowest, 0.0))
     spline = _spline(plane[some], roots_known)
     if spline is None:
         return None
@@ -125,8 +122,9 @@ def interpolated(course: Course, pair: tuple[int, int], lowest: float) -> Surfac
     roots = _thin_plate(distances) @ forces[3:] + _lines(grid) @ forces[:3]
     known = (0.5 ** (distances / _reaches(nodes) ** 2)).max(axis=1)
     known *= 0.5 ** ((_outside(grid, nodes) / REACH[0]) ** 2)
-    known *= 0.5 ** (np.maximum(-roots, 0.0) / (BELOW * roots.max()))  # it is not believed there
-    heights = np.maximum(roots, error * float(np.ptp(roots_known))) ** 2
+    missed = error * float(np.ptp(roots_known))
+    known *= 0.5 ** (np.maximum(-roots - missed, 0.0) / missed)  # lower than it could be
+    heights = np.maximum(roots, missed) ** 2
     return Surface(window, _square(heights), _square(known), "spline through the points", error)
 
 
@@ -213,7 +211,7 @@ def _squares(one: Array, other: Array) -> Array:
 # More parameters
 
 
-def fitted(course: Course, pair: tuple[int, int], best: int, lowest: float) -> Surface | None:
+def fitted(course: Course, pair: tuple[int, int]) -> Surface | None:
     """Return a quadratic of all free parameters, cut through the best point; None where none fits.
 
     Parameters
@@ -221,17 +219,16 @@ def fitted(course: Course, pair: tuple[int, int], best: int, lowest: float) -> S
     course : Course
     pair : (int, int)
         Two of the free parameters; the others are those of the best point.
-    best : int
-        Which evaluation gave the best point.
-    lowest : float
-        Its value.
     """
+    if course.answer is None:
+        return None
+    x, fun = course.answer
     free = course.free
     units = course.units[free]
     with np.errstate(over="ignore"):
-        offsets = (course.points[:, free] - course.points[best, free]) / units
+        offsets = (course.points[:, free] - x[free]) / units
         distances = np.sqrt((offsets**2).sum(axis=1))
-    found = _widest(offsets, distances, course.values - lowest, abs(lowest))
+    found = _widest(offsets, distances, course.values - fun, abs(fun))
     if found is None:
         return None
     quadratic, radius, error = found
@@ -242,7 +239,7 @@ def fitted(course: Course, pair: tuple[int, int], best: int, lowest: float) -> S
     plane = np.zeros((len(grid), len(free)))
     plane[:, at] = grid
     known = 0.5 ** (2.0 * np.maximum((grid**2).sum(axis=1) - 1.0, 0.0))
-    center = course.points[best, pair]
+    center = x[list(pair)]
     extent = reach * radius * course.units[list(pair)]
     window = Window(center - extent, center + extent)
     if window.empty:
