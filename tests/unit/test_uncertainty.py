@@ -144,7 +144,7 @@ def test_what_it_shows(found):
         f"       from: {hessian_at(found).nfev} values, 0 of them new",
     ]
     first, *rows = repr(hessian_at(found)).splitlines()
-    assert first == f"nelder.Hessian of {hessian_at(found).nfev} values, 0 of them new"
+    assert first == f"nelder.Hessian, from {hessian_at(found).nfev} values, 0 of them new"
     assert "\n".join(rows) == np.array2string(hessian_at(found).matrix, precision=6)
 
 
@@ -440,6 +440,8 @@ def test_a_line_by_hand(fit):
     np.testing.assert_allclose(covariance.scale, 1.8, rtol=1e-9)
     assert covariance.sound
     assert len(residuals.points) == covariance.hessian.nnew == 4 * 2 + 1
+    assert covariance.hessian.gauss_newton
+    assert "from: the residuals at 9 points: Gauss-Newton, 2·J'J" in repr(covariance)
     # The model is linear: the Hessian of the sum is the same.
     np.testing.assert_allclose(covariance_at(fit, 1.8).matrix, right, rtol=1e-5)
 

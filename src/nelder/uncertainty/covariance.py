@@ -107,7 +107,7 @@ class Covariance:
             rows.append(("…", f"{len(large) - SHOWN} more above {WORTH_SHOWING:g}"))
         rows += [("doubt", doubt.value) for doubt in self.doubts]
         rows.append(("scale", f"{self.scale:.6g}"))
-        rows.append(("from", f"{self.hessian.nfev} values, {self.hessian.nnew} of them new"))
+        rows.append(("from", self.hessian.origin))
         return rows
 
     def _title(self) -> str:

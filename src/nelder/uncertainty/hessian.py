@@ -52,9 +52,11 @@ class Hessian:
     doubts : tuple of Doubt
         Empty where it is sound.
     nfev : int
-        Values that it rests on.
+        Values that it rests on; of residuals, how often these were computed.
     nnew : int
         Points that were evaluated for it.
+    gauss_newton : bool
+        Whether it is 2·J'J of residuals, rather than of the objective's values.
     evaluated : Evaluated
         The minimum, without the points.
     """
@@ -66,13 +68,21 @@ class Hessian:
     doubts: tuple[Doubt, ...]
     nfev: int
     nnew: int
+    gauss_newton: bool
     evaluated: Evaluated = field(repr=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.matrix, dtype=dtype) if copy else np.asarray(self.matrix, dtype=dtype)
 
+    @property
+    def origin(self) -> str:
+        """What it comes from, in words."""
+        if self.gauss_newton:
+            return f"the residuals at {self.nfev} points: Gauss-Newton, 2·J'J"
+        return f"{self.nfev} values, {self.nnew} of them new"
+
     def __repr__(self) -> str:
-        lines = [f"nelder.Hessian of {self.nfev} values, {self.nnew} of them new"]
+        lines = [f"nelder.Hessian, from {self.origin}"]
         lines += [f"doubt: {doubt.value}" for doubt in self.doubts]
         return "\n".join([*lines, np.array2string(self.matrix, precision=6)])
 
@@ -190,6 +200,7 @@ def as_hessian(
     found: Estimate | None,
     new: int,
     failed: bool,
+    gauss_newton: bool = False,
 ) -> Hessian:
     """Return a surface as users see it, with all that is doubtful.
 
@@ -204,6 +215,8 @@ def as_hessian(
         Evaluations made for it.
     failed : bool
         Whether one of these had no value.
+    gauss_newton : bool, default False
+        Whether the surface is that of a linearised model.
     """
     n = len(evaluated.x)
     matrix, inverse = np.full((n, n), math.nan), np.full((n, n), math.nan)
@@ -230,4 +243,4 @@ def as_hessian(
     doubts = tuple(doubt for doubt, there in raised.items() if there)
     points = 0 if found is None else found.points
     minimum = replace(evaluated, points=np.empty((0, n)), values=np.empty(0))
-    return Hessian(matrix, inverse, offset, error, doubts, points, new, minimum)
+    return Hessian(matrix, inverse, offset, error, doubts, points, new, gauss_newton, minimum)

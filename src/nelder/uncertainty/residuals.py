@@ -74,7 +74,7 @@ def gauss_newton(evaluated: Evaluated, residuals: Callable[[Array], Any]) -> Sum
     moved, known = moving(evaluated)
     total = float(first @ first)
     if not moved.size:
-        hessian = as_hessian(evaluated, moved, None, 0, False)
+        hessian = as_hessian(evaluated, moved, None, 1, False, True)
         return SumOfSquares(hessian, total, first.size, 0)
     start, order = outset(evaluated, moved, known)
 
@@ -99,7 +99,7 @@ def gauss_newton(evaluated: Evaluated, residuals: Callable[[Array], Any]) -> Sum
         found = Estimate(start.axes, curvature, start.unit, slope, tuple(others), points)
         found = found.on(np.argsort(order))
     return SumOfSquares(
-        as_hessian(evaluated, moved, found, points, failed), total, first.size, len(moved)
+        as_hessian(evaluated, moved, found, points, failed, True), total, first.size, len(moved)
     )
 
 
