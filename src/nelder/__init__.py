@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from nelder.minimize_global import GlobalResult, minimize_global
     from nelder.plots import plot_profile
     from nelder.scipy import scipy_method
+    from nelder.search.subspaces import Subspaces
     from nelder.uncertainty import Covariance, Doubt, Hessian, least_squares_scale
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "StandardError",
     "Status",
     "StepSimplex",
+    "Subspaces",
     "Template",
     "Tolerance",
     "__version__",
@@ -117,6 +119,7 @@ _LAZY = {
     "Hessian": "nelder.uncertainty",
     "InputFile": "nelder.evaluate.command",
     "Output": "nelder.evaluate.output",
+    "Subspaces": "nelder.search.subspaces",
     "Template": "nelder.evaluate.command",
     "least_squares_scale": "nelder.uncertainty",
     "load": "nelder.journal.reading",
