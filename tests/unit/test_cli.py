@@ -464,11 +464,26 @@ def test_noise(nelder_command):
     assert "\nno noise: the same point gave the same value\n" in out
 
 
-def test_a_study_with_noise_goes_on(nelder_command):
-    whole = ("run", "model_for_cli:noisy", *PARAMETERS, "--noise", "--maxfev", "120")
-    nelder_command(*whole[:-1], "70", "--study", "s.db")
-    assert nelder_command("resume", "s.db", "--maxfev", "120")[0] in (exits.DONE, exits.BUDGET)
-    assert len(nelder.load("s.db")["main"].evaluations) <= 120 + 70
+def test_a_study_with_noise_goes_on_and_is_shown_as_it_was_planned_last(nelder_command):
+    run = ("run", "model_for_cli:noisy", *PARAMETERS, "--noise", "--study", "s.db", "--json")
+    ends = []
+    for command in (
+        (*run, "--maxfev", "70"),
+        ("resume", "s.db", "--maxfev", "120", "--json"),
+        ("resume", "s.db", "--maxfev", "120", "--json"),
+    ):
+        ends.append(json.loads(nelder_command(*command)[1].splitlines()[-1]))
+        facts = json.loads(nelder_command("show", "s.db", "--json")[1])
+        shared = ("x", "fun", "nfev", "status", "noise", "nrepeat", "fun_error")
+        assert [facts[name] for name in shared] == [ends[-1][name] for name in shared]
+    assert [end["nfev"] for end in ends] == [70, 120, 120]
+    assert ends[1] | {"elapsed": 0} == ends[2] | {"elapsed": 0}  # nothing was evaluated
+    _, out, _ = nelder_command("show", "s.db")
+    assert f"best value   {ends[-1]['fun']!r}\n" in out  # not that of the luckiest
+    assert ends[-1]["fun"] > nelder.load("s.db")["main"].best.value
+    assert [study.name for study in nelder.load("s.db").studies] == [
+        *("nelder run", "main", "nelder resume 1")
+    ]
 
 
 def test_a_hint_where_there_are_many_parameters(nelder_command):

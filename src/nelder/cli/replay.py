@@ -42,7 +42,7 @@ def standing(run: Recorded, study: Study, history: bool = False) -> Standing:
     """Tell the search what is recorded, until it asks for more.
 
     Budgets of evaluations and time are left out: they end a run, not a search. Under noise a search
-    plans with its evaluations: there it is the one that was begun.
+    plans with its evaluations: there they are those of the last run.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def standing(run: Recorded, study: Study, history: bool = False) -> Standing:
             problem.start,
             bounds=problem.bounds,
             method=problem.searcher(),
-            maxfev=options.maxfev if problem.noise else math.inf,  # type: ignore[arg-type]
+            maxfev=run.planned if problem.noise else math.inf,  # type: ignore[arg-type]
             target=options.target,
             history=history,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import shlex
 import sys
@@ -80,11 +81,11 @@ def _facts(
     status, further = _status(path, run, now, writer)
     facts = [("status", status)] if status else []
     facts += [("written by", f"{writer}")] if writer else []
-    if study.best is not None:
-        facts.append(("best value", repr(study.best.value)))
-        point = dict(zip(study.names, study.best.x.tolist(), strict=True))
+    best = _best(study, now)
+    if best is not None:
+        facts.append(("best value", repr(best[1])))
         order = run.problem.parameters if run else study.names
-        facts += [(f"  {name}", repr(point[name])) for name in order]
+        facts += [(f"  {name}", repr(best[0][name])) for name in order]
     parts = [f"{len(rows)}"]
     if len(study.failures):
         parts.append(f"{len(study.failures)} of them failed")
@@ -102,6 +103,15 @@ def _facts(
         facts.append(("last one", f"{_when(last)}, {duration(max(time.time() - last, 0.0))} ago"))
     facts.append(("created", f"{_when(study.created)} by nelder {study.version}"))
     return facts + ([("go on with", further)] if further else [])
+
+
+def _best(study: Study, now: Standing | None) -> tuple[dict[str, float], float] | None:
+    """Return the best point, by name, and its value: the lowest, or under noise the search's."""
+    if now and now.result.noise and math.isfinite(now.result.fun):
+        return now.result.x, now.result.fun
+    if study.best is None:
+        return None
+    return dict(zip(study.names, study.best.x.tolist(), strict=True)), study.best.value
 
 
 def _when(seconds: float) -> str:
@@ -156,11 +166,11 @@ def _object(path: str, run: Recorded | None, study: Study, writer: Holder | None
         "x": None,
         "fun": None,
     }
-    if study.best is not None:
-        facts["x"] = dict(zip(study.names, study.best.x.tolist(), strict=True))
-        facts["fun"] = number(study.best.value)
-    if run is not None and len(rows):
-        now = standing(run, study)
+    now = standing(run, study) if run and len(rows) else None
+    best = _best(study, now)
+    if best is not None:
+        facts["x"], facts["fun"] = best[0], number(best[1])
+    if now is not None:
         facts["ended"] = now.ended
         facts["status"] = now.result.status.name if now.ended else "RUNNING"
         facts["nfev"] = now.result.nfev

@@ -20,6 +20,7 @@ __all__ = ["Recorded", "existing", "new_file", "record", "run_of", "study_of"]
 
 STUDY = "main"
 RUN = "nelder run"  # holds no evaluations
+RESUMED = "nelder resume"  # with a number: neither
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,14 @@ class Recorded:
     options : Options
     folder : str
         Where programs run and files are found.
+    planned : int or None
+        The ``maxfev`` of the last run: under noise a search plans with it.
     """
 
     problem: Problem
     options: Options
     folder: str
+    planned: int | None = None
 
 
 def new_file(problem: Problem, folder: str) -> str:
@@ -86,14 +90,17 @@ def record(path: str, run: Recorded) -> None:
     JournalError
         The file cannot be written, or is no journal.
     """
-    if existing(path) is not None:
-        return
-    notes = {
-        "problem": run.problem.as_notes(),
-        "options": asdict(run.options),
-        "folder": os.path.relpath(run.folder, os.path.dirname(os.path.abspath(path))),
-    }
-    Journal.open(path, RUN, notes).close()
+    before = existing(path)
+    if before is None:
+        notes = {
+            "problem": run.problem.as_notes(),
+            "options": asdict(run.options),
+            "folder": os.path.relpath(run.folder, os.path.dirname(os.path.abspath(path))),
+        }
+        Journal.open(path, RUN, notes).close()
+    elif before.problem.noise and before.planned != run.options.maxfev:
+        number = len(_resumed(load(path))) + 1
+        Journal.open(path, f"{RESUMED} {number}", {"maxfev": run.options.maxfev}).close()
 
 
 def run_of(journal: LoadedJournal) -> Recorded | None:
@@ -102,10 +109,10 @@ def run_of(journal: LoadedJournal) -> Recorded | None:
     if notes is None:
         return None
     folder = os.path.join(os.path.dirname(journal.path), notes["folder"])
+    options = Options(**notes["options"])
+    plans = [options.maxfev, *(study.settings["maxfev"] for study in _resumed(journal))]
     return Recorded(
-        Problem.from_notes(notes["problem"]),
-        Options(**notes["options"]),
-        os.path.normpath(folder),
+        Problem.from_notes(notes["problem"]), options, os.path.normpath(folder), plans[-1]
     )
 
 
@@ -117,11 +124,18 @@ def study_of(journal: LoadedJournal) -> Study:
     JournalError
         There is none, or it is not clear which.
     """
-    studies = [study for study in journal.studies if study.name != RUN]
-    if len(studies or journal.studies) == 1:
-        return (studies or journal.studies)[0]
+    later = _resumed(journal)
+    all_but = [study for study in journal.studies if study not in later]
+    studies = [study for study in all_but if study.name != RUN]
+    if len(studies or all_but) == 1:
+        return (studies or all_but)[0]
     names = ", ".join(study.name for study in studies) or "none yet"
     raise JournalError(f"{journal.path}: expected one study, there are: {names}")
+
+
+def _resumed(journal: LoadedJournal) -> list[Study]:
+    """Return the notes of later runs that planned otherwise, in order."""
+    return [study for study in journal.studies if study.name.startswith(f"{RESUMED} ")]
 
 
 def _notes(journal: LoadedJournal) -> dict[str, Any] | None:
