@@ -145,6 +145,26 @@ def test_the_last_simplex_was_evaluated(kind, n, seed, method):
             assert_allclose(fun(x), value, rtol=1e-9, atol=1e-9)
 
 
+@SOME
+@given(kind=kinds, n=sizes, seed=seeds, data=st.data())
+def test_the_units_of_coordinates_do_not_matter(kind, n, seed, data):
+    powers = data.draw(st.lists(st.integers(-40, 40), min_size=n, max_size=n))
+    units = 2.0 ** np.array(powers)
+    fun = objective(kind, n, seed)
+    x0 = np.random.default_rng(seed).uniform(0.5, 1.0, n)
+    method = Subspaces(convergence=nelder.Tolerance(0.0, 0.0, ulps=0.0), probe=False)
+    seen = []
+
+    def watched(x, scale):
+        seen.append(x / scale)
+        return fun(seen[-1])
+
+    for scale in (np.ones(n), units):
+        nelder.minimize(watched, x0 * scale, args=(scale,), method=method, maxfev=300)
+    first, second = seen[: len(seen) // 2], seen[len(seen) // 2 :]
+    assert_array_equal(first, second)
+
+
 # Lines
 
 

@@ -41,6 +41,7 @@ from nelder.search.subspace_lines import (
 
 if TYPE_CHECKING:
     from nelder.search.course import Course, CourseSearch
+    from nelder.search.space import Space
 
 __all__ = ["subspaces"]
 
@@ -106,25 +107,40 @@ def _course(
             return Status.UNBOUNDED
         if not probe:
             return Status.CONVERGED
-        x, f = search.lowest
-        radii = first_radii(steps)
-        while True:
-            points, which = probe_points(x, space.free, radii, space.lower, space.upper)
-            look = Points(points, below(f))
-            yield look
-            if look.found >= 0:
-                break
-            blind = radii > 0.0
-            blind[which[~unseen(look.values, f)]] = False
-            radii = wider_radii(x[space.free], steps, radii, blind)
-            if not np.any(radii > 0.0):
-                return Status.CONVERGED
+        look, radii = yield from _look_beside(space, *search.lowest, steps)
+        if look.found < 0:
+            return Status.CONVERGED
         # A restart within the tolerance would be called converged at once.
         again = np.maximum(np.maximum(steps / 10.0, radii), 1e3 * tolerance.xatol)
         x = look.points[look.found].copy()
         walk.begin(x, float(look.values[look.found]), again)
         search.restarts += 1
         steps = larger_steps(x[space.free], steps, radii)
+
+
+def _look_beside(
+    space: Space, x: Array, f: float, steps: Array
+) -> Generator[Stage, None, tuple[Points, Array]]:
+    """Look beside a point (dim,), and farther along axes where nothing changes: `search.probe`.
+
+    Returns
+    -------
+    look : Points
+        The last ones, of which one is lower or none.
+    radii : ndarray of shape (n,)
+        How far away they were.
+    """
+    radii = first_radii(steps)
+    while True:
+        points, which = probe_points(x, space.free, radii, space.lower, space.upper)
+        look = Points(points, below(f))
+        yield look
+        blind = radii > 0.0
+        blind[which[~unseen(look.values, f)]] = False
+        wider = wider_radii(x[space.free], steps, radii, blind)
+        if look.found >= 0 or not np.any(wider > 0.0):
+            return look, radii
+        radii = wider
 
 
 class _Line(NamedTuple):
@@ -201,7 +217,7 @@ class _Walk:
         """Search along every axis, then in the span of moves; return whether it has converged."""
         begun, n = self._z, len(self._z)
         others, values, widths, rises = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n)
-        for i in np.argsort(-np.abs(self._move), kind="stable").tolist():
+        for i in np.argsort(-np.abs(self._move) / self._unit, kind="stable").tolist():
             line = yield from self._line(i, float(self._signs[i] * self._steps[i]))
             others[i], values[i], widths[i], rises[i] = line
         self._show(self._space.leave_all(others), values)
@@ -218,39 +234,37 @@ class _Walk:
 
     def _line(self, i: int, step: float) -> Generator[Stage, None, _Line]:
         """Search along axis `i`."""
-        z, f = self._z, self._f
-        points = self._along(i, step, -step)
+        f, here = self._f, float(self._z[i])
+        points = self._along(i, here + step, here - step)
         look = self._space.points(points, f)
         yield look
-        offsets = [0.0, *(points[: look.count, i] - z[i]).tolist()]
+        at = [here, *points[: look.count, i].tolist()]
         values = [f, *look.values[: look.count].tolist()]
         if look.count == 1:  # lower at once
-            points = self._along(i, 2.0 * step)
-            offsets.append(float(points[0, i] - z[i]))
+            points = self._along(i, here + 2.0 * step)
+            at.append(float(points[0, i]))
             values.append((yield from self._value(points)))
         ranks = sorted(range(3), key=values.__getitem__)
-        offsets, values = [offsets[j] for j in ranks], [values[j] for j in ranks]
-        lowest, offset = values[0], offsets[0]
-        guess = parabola(offsets, values)
+        at, values = [at[rank] for rank in ranks], [values[rank] for rank in ranks]
+        lowest, best = values[0], at[0]
+        guess = parabola(at, values)
         self._curvatures[i] = guess.curvature
         if guess.step:
-            points = self._along(i, offset + guess.step)
+            points = self._along(i, best + guess.step)
             value = yield from self._value(points)
             if value < lowest:
-                lowest, offset = value, float(points[0, i] - z[i])
+                lowest, best = value, float(points[0, i])
+        other = self._along(i, at[1])[0]
         if lowest < f:
-            self._z, self._f = self._along(i, offset)[0], lowest
-        other = z.copy()
-        other[i] += offsets[1]
-        width = max(abs(at - offsets[0]) for at in offsets)
-        return _Line(
-            other, values[1], width, values[2] - values[0] if values[2] > values[0] else 0.0
-        )
+            self._z, self._f = self._along(i, best)[0], lowest
+        width = max(abs(at[1] - at[0]), abs(at[2] - at[0]))
+        rise = values[2] - values[0] if values[2] > values[0] else 0.0
+        return _Line(other, values[1], width, rise)
 
-    def _along(self, i: int, *offsets: float) -> Array:
-        """Return a point (1, n) beside this one on axis `i` for each of `offsets`."""
-        points = np.repeat(self._z[None], len(offsets), axis=0)
-        points[:, i] += offsets
+    def _along(self, i: int, *at: float) -> Array:
+        """Return this point with coordinate `i` replaced, (len(at), n)."""
+        points = np.repeat(self._z[None], len(at), axis=0)
+        points[:, i] = at
         return self._fit(points)
 
     def _pattern(self) -> Generator[Stage, None, None]:
