@@ -404,6 +404,19 @@ def test_coordinates_of_all_sizes():
     np.testing.assert_allclose(covariance.hessian.matrix, A / np.outer(sizes, sizes), rtol=1e-5)
 
 
+def test_a_search_along_the_axes_leaves_too_little():
+    def chain(x):
+        return float(np.sum((x - 1.0) ** 2) + np.sum(np.diff(x) ** 2))
+
+    n = 6
+    right = 2.0 * (np.eye(n) + np.diff(np.eye(n), axis=0).T @ np.diff(np.eye(n), axis=0))
+    result = nelder.minimize(chain, np.zeros(n), method=nelder.Subspaces(), history=True)
+    assert not covariance_at(result, 1.0).sound
+    covariance = covariance_at(result, 1.0, evaluate=True)
+    assert covariance.sound
+    np.testing.assert_allclose(covariance.hessian, right, rtol=1e-5, atol=1e-5)
+
+
 def test_a_minimum_of_zero():
     def rosenbrock(x):
         return 100.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 2

@@ -16,7 +16,7 @@ from nelder.uncertainty.estimate import Estimate
 from nelder.uncertainty.evaluated import Evaluated
 from nelder.uncertainty.fitted import fitted, principal_axes
 
-__all__ = ["Hessian", "as_hessian", "estimate_hessian", "moving", "outset"]
+__all__ = ["Hessian", "as_hessian", "estimate_hessian", "helpful", "moving", "outset"]
 
 Array = NDArray[np.float64]
 Measure = Callable[[Array], Array]
@@ -24,6 +24,7 @@ Measure = Callable[[Array], Array]
 TOLERANCE = 5e-3  # estimated relative error of standard errors: the true one may be twice that
 REACH = 1e-2  # of what differences need: a bound so near is as good as reached
 LOUD = 100.0  # standard deviations of noise that differences rise, at least
+POOR = 0.3  # the same: such a surface is no help
 CLOSER = 0.1  # the rise of differences in that of a fit: else both would err alike
 APART = 30.0  # the rises of two levels of differences, one in terms of the other
 SMALL = 1e-6  # of the value: a rise well above rounding
@@ -99,7 +100,7 @@ def estimate_hessian(evaluated: Evaluated, measure: Measure | None = None) -> He
         2(k + 1)(k + 2) points, k the coordinates that are not fixed.
     """
     moved, found = moving(evaluated)
-    known = found if found is not None and found.definite else None
+    known = helpful(found)
     if measure is None or not moved.size or (known is not None and known.error <= TOLERANCE):
         return as_hessian(evaluated, moved, found, 0, False)
     return _topped_up(evaluated, moved, known, measure)
@@ -118,6 +119,16 @@ def moving(evaluated: Evaluated) -> tuple[NDArray[np.intp], Estimate | None]:
         return moved, None
     surface = fitted(evaluated.steps(held), evaluated.values - evaluated.fun, evaluated.noise)
     return moved, None if surface is None else surface.on(np.flatnonzero(~held[free]))
+
+
+def helpful(found: Estimate | None) -> Estimate | None:
+    """Return the surface if others may begin with it.
+
+    Parameters
+    ----------
+    found : Estimate or None
+    """
+    return found if found is not None and found.definite and found.error < POOR else None
 
 
 def _topped_up(
@@ -172,7 +183,7 @@ def outset(
     known : Estimate or None
         The surface in these coordinates, as far as it is known.
     """
-    start = _rough(evaluated, moved) if known is None or not known.definite else known.rounded()
+    start = _rough(evaluated, moved) if known is None else known.rounded()
     order = np.argsort(-evaluated.gap[moved] / np.linalg.norm(start.axes, axis=1), kind="stable")
     return start.on(order), order
 

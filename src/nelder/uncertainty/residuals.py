@@ -19,7 +19,7 @@ from nelder.errors import InvalidArgumentError
 from nelder.uncertainty.differences import Neighbourhood
 from nelder.uncertainty.estimate import Estimate
 from nelder.uncertainty.evaluated import Evaluated
-from nelder.uncertainty.hessian import Hessian, as_hessian, moving, outset
+from nelder.uncertainty.hessian import Hessian, as_hessian, helpful, moving, outset
 
 __all__ = ["SumOfSquares", "gauss_newton"]
 
@@ -71,12 +71,12 @@ def gauss_newton(evaluated: Evaluated, residuals: Callable[[Array], Any]) -> Sum
     first = _read(residuals, evaluated.x)
     if not np.isfinite(first).all():
         raise InvalidArgumentError("residuals: not all of them are finite at the minimum")
-    moved, known = moving(evaluated)
+    moved, found = moving(evaluated)
     total = float(first @ first)
     if not moved.size:
         hessian = as_hessian(evaluated, moved, None, 1, False, True)
         return SumOfSquares(hessian, total, first.size, 0)
-    start, order = outset(evaluated, moved, known)
+    start, order = outset(evaluated, moved, helpful(found))
 
     def changes(points: Array) -> Array:
         rows = np.array([_read(residuals, point, first.size) for point in points])
@@ -92,14 +92,14 @@ def gauss_newton(evaluated: Evaluated, residuals: Callable[[Array], Any]) -> Sum
         jacobians.append((forth - back) / (2.0 * length * shares[:, None]))
     points = 1 + 2 * len(LENGTHS) * len(moved)
     failed = not all(np.isfinite(jacobian).all() for jacobian in jacobians)
-    found = None
+    surface = None
     if not failed:
         curvature, *others = (2.0 * (j @ j.T) / start.unit for j in jacobians)
         slope = 2.0 * (jacobians[0] @ first) / start.unit
-        found = Estimate(start.axes, curvature, start.unit, slope, tuple(others), points)
-        found = found.on(np.argsort(order))
+        surface = Estimate(start.axes, curvature, start.unit, slope, tuple(others), points)
+        surface = surface.on(np.argsort(order))
     return SumOfSquares(
-        as_hessian(evaluated, moved, found, points, failed, True), total, first.size, len(moved)
+        as_hessian(evaluated, moved, surface, points, failed, True), total, first.size, len(moved)
     )
 
 
