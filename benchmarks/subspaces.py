@@ -15,7 +15,6 @@ from benchmarks.problems.problem import Array, Objective
 from benchmarks.problems.scalable import large, perturbed, rotated
 from benchmarks.recorder import evaluations_to
 from benchmarks.report import Goal, Report, Table, installed
-from nelder.search.subspaces import Subspaces
 
 __all__ = ["run"]
 
@@ -34,7 +33,7 @@ Found = dict[str, list[float]]
 def _subspaces(fun: Objective, x0: Array, maxfev: int, _tolerance: float | None) -> Array:
     """Run `Subspaces` with its defaults."""
     try:
-        return nelder.minimize(fun, x0, method=Subspaces(), maxfev=maxfev).x
+        return nelder.minimize(fun, x0, method=nelder.Subspaces(), maxfev=maxfev).x
     except nelder.EvaluationError as error:
         raise (error.__cause__ or error) from None
 

@@ -8,7 +8,7 @@ from benchmarks.problems import gao_han, mgh
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.residuals import broyden_banded, broyden_tridiagonal, rosenbrock
 from benchmarks.problems.scalable import large, perturbed, rotated
-from nelder.search.subspaces import Subspaces
+from nelder import Subspaces
 
 SOLVED = 1e-6  # of f0 - f*
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import nelder
-from nelder import Status
+from nelder import Status, Subspaces
 from nelder.search.subspace_directions import (
     combined,
     first_directions,
@@ -17,7 +17,6 @@ from nelder.search.subspace_directions import (
     updated,
 )
 from nelder.search.subspace_lines import independent, next_steps, parabola, quadratic_step
-from nelder.search.subspaces import Subspaces
 
 INF = math.inf
 NAN = math.nan

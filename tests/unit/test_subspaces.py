@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import nelder
-from nelder import Status
+from nelder import Status, Subspaces
 from nelder.errors import InvalidArgumentError
 from nelder.search.subspace_directions import (
     combined,
@@ -23,7 +23,6 @@ from nelder.search.subspace_lines import (
     parabola,
     quadratic_step,
 )
-from nelder.search.subspaces import Subspaces
 
 INF = math.inf
 NAN = math.nan
