@@ -93,6 +93,32 @@ def include_results(app, docname, source):
     source[0] = source[0].replace("<!-- results -->", text)
 
 
+def include_tables(app, docname, source):
+    """Put tables that ``make bench`` wrote in the place of markers in a page.
+
+    A marker stands in a line of its own: the name of the benchmark, how the title of the table
+    begins, and the numbers of the columns, from 1, where not all are wanted::
+
+        <!-- table: models | Moré-Wild | 1 2 3 -->
+    """
+    source[0] = re.sub(r"^<!-- table: (.*) -->$", _table, source[0], flags=re.MULTILINE)
+
+
+def _table(marker):
+    name, title, *columns = (part.strip() for part in marker[1].split("|"))
+    results = RESULTS / f"{name}.md"
+    if not results.is_file():
+        return f"*Not measured yet: run `python -m benchmarks {name}`.*"
+    sections = results.read_text(encoding="utf-8").split("\n## ")[1:]
+    section = next((part for part in sections if part.startswith(title)), None)
+    if section is None:
+        raise ValueError(f"{results.name} has no table whose title begins with {title!r}")
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    wanted = [int(number) - 1 for number in " ".join(columns).split()] or range(len(rows[0]))
+    return "\n".join("|" + "|".join(row[i] for i in wanted) + "|" for row in rows)
+
+
 def setup(app):
     app.connect("autodoc-process-signature", show_defaults)
     app.connect("source-read", include_results)
+    app.connect("source-read", include_tables)
