@@ -417,6 +417,18 @@ def test_a_search_along_the_axes_leaves_too_little():
     np.testing.assert_allclose(covariance.hessian, right, rtol=1e-5, atol=1e-5)
 
 
+def test_values_beyond_all_measure():
+    spike = asked(lambda x: 0.0 if (x == 0.5).all() else 1e300, evaluate=True)
+    assert not spike.sound
+    steep = asked(lambda x: 1e200 * bowl(x) ** 8, evaluate=True)
+    assert np.isfinite(steep.matrix).all()
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(60, 2)) * 10.0 ** rng.uniform(-150.0, 160.0, 60)[:, None]
+    values = 10.0 ** rng.uniform(-307.0, 308.0, 60)
+    free = np.full(2, INF)
+    estimate_hessian(Evaluated(np.zeros(2), 0.0, points, values, -free, free))
+
+
 def test_a_minimum_of_zero():
     def rosenbrock(x):
         return 100.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 2

@@ -45,7 +45,7 @@ class Neighbourhood:
     used, left : int
         Evaluations made, and still to be had.
     failed : bool
-        Whether one of them had no finite value.
+        Whether one of them had no finite value, or one that is beyond all measure.
     noise : float
         Standard deviation of a value.
     """
@@ -77,7 +77,8 @@ class Neighbourhood:
         values = np.asarray(self._measure(self.points(steps)), dtype=np.float64)
         finite = np.isfinite(values)
         self.failed |= not bool(finite.all())
-        return np.where(finite, values, math.nan) - self._evaluated.fun
+        with np.errstate(over="ignore"):
+            return np.where(finite, values, math.nan) - self._evaluated.fun
 
     def room(self, steps: Array) -> Array:
         """Return what share of each step (m, k) the bounds leave room for, both ways: (m,)."""
@@ -101,6 +102,13 @@ def level(near: Neighbourhood, rough: Estimate, unit: float) -> Estimate:
         Its curvature may be anything.
     unit : float
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # it shows in the end
+        estimate = _level(near, rough, unit)
+    near.failed |= not bool(np.isfinite(estimate.curvature).all())
+    return estimate
+
+
+def _level(near: Neighbourhood, rough: Estimate, unit: float) -> Estimate:
     k = len(rough.axes)
     used = near.used
     spare = near.left - k * (k + 1)
@@ -147,11 +155,12 @@ def nearer_to(near: Neighbourhood, first: Estimate, second: Estimate) -> Estimat
     k = len(second.axes)
     if near.left < 2 * k:
         return second
-    unit = math.sqrt(first.unit * second.unit)
+    unit = math.sqrt(first.unit) * math.sqrt(second.unit)
     axes = second.axes * math.sqrt(unit / second.unit)
     lengths = _within(near, axes, np.full(k, SQRT2))
-    forth, back = _pairs(near, axes, lengths, unit)
-    between = (forth + back) / lengths**2
+    with np.errstate(over="ignore", invalid="ignore"):
+        forth, back = _pairs(near, axes, lengths, unit)
+        between = (forth + back) / lengths**2
     levels = [replace(level, points=level.points + 2 * k) for level in (first, second)]
     off = [float(np.abs(between - level.curvature.diagonal()).max()) for level in levels]
     share = math.sqrt(first.unit / second.unit)

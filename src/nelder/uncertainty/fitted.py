@@ -59,6 +59,11 @@ def fitted(steps: Array, rises: Array, noise: float = 0.0) -> Estimate | None:
     noise : float, default 0
         Standard deviation of a value.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # far points may overflow; they do not fit
+        return _best(steps, rises, noise)
+
+
+def _best(steps: Array, rises: Array, noise: float) -> Estimate | None:
     known = np.isfinite(rises) & ((rises > 0.0) | (noise > 0.0))
     steps, rises = steps[known], rises[known]
     least, best, smaller = math.inf, None, None
@@ -92,7 +97,7 @@ def _windows(steps: Array, rises: Array, noise: float) -> list[Rows]:
     if not 0.0 < lowest <= highest:
         return windows
     step = NOISY_STEP if noise else STEP
-    count = min(MOST, 1 + int(math.log(highest / lowest, step)))
+    count = min(MOST, 1 + int((math.log(highest) - math.log(lowest)) / math.log(step)))
     for top in np.minimum(highest, lowest * step ** np.arange(1.0, 1.0 + count)):
         # Of noisy values, those below the minimum's belong to it too.
         low = -math.inf if noise else top * 10.0**-DECADES
