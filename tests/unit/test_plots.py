@@ -18,9 +18,11 @@ from nelder.errors import InvalidArgumentError, MissingExtraError
 from nelder.parameters import Parameters
 from nelder.plots import plot_profile, plot_result, plot_search
 from nelder.plots.course import Course, chosen
+from nelder.plots.cut import fitted
 from nelder.plots.profile import steps
 from nelder.plots.sizes import sizes
-from nelder.plots.surface import GRID, _hull, _outside, fitted, interpolated, whole
+from nelder.plots.spline import _hull, _outside, interpolated
+from nelder.plots.surface import GRID, whole
 
 NAN, INF = math.nan, math.inf
 

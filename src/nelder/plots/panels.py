@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from nelder.plots.canvas import BEST, EVALUATED, FAILED, GUIDE, Axes
 from nelder.plots.course import Course
-from nelder.plots.surface import Surface, Window, fitted, interpolated, whole
+from nelder.plots.cut import fitted
+from nelder.plots.spline import interpolated
+from nelder.plots.surface import Surface, whole
 
 __all__ = ["count", "draw_convergence", "draw_curve", "draw_parameter", "draw_plane", "draw_size"]
 
@@ -24,6 +26,14 @@ DECADES = 2.0  # of sizes from which on their axis is logarithmic
 LEAST = 1e-280  # height of a surface: of lower ones Matplotlib cannot count the decades
 LOWEST = 1e-5  # that is told apart on a surface, of its highest
 COLOURMAP = "YlGnBu_r"
+
+
+def count(axes: Axes) -> None:
+    """Let the axis below count evaluations."""
+    ticker: Any = importlib.import_module("matplotlib.ticker")
+    axes.set_xlabel("evaluations")
+    whole_numbers = {"integer": True, "steps": [1, 2, 5, 10], "min_n_ticks": 1}
+    axes.xaxis.set_major_locator(ticker.MaxNLocator("auto", **whole_numbers))
 
 
 def draw_convergence(axes: Axes, course: Course) -> None:
@@ -87,7 +97,7 @@ def draw_curve(axes: Axes, course: Course, which: int) -> None:
     if better.size:
         window = whole(course, (which, which))
         if not window.empty:
-            axes.set_xlim(*_pair(window, 0))
+            axes.set_xlim(*window.x)
         axes.set_ylim(*_limits(values[better], values[some], log=False))
     _crosses(axes, x[course.failed], None)
     if course.answer:
@@ -117,8 +127,8 @@ def draw_plane(axes: Axes, course: Course, pair: tuple[int, int]) -> None:
     else:
         axes.set_title("no finite value", fontsize="small")
     if not window.empty:
-        axes.set_xlim(*_pair(window, 0))
-        axes.set_ylim(*_pair(window, 1))
+        axes.set_xlim(*window.x)
+        axes.set_ylim(*window.y)
     axes.set(xlabel=course.names[i], ylabel=course.names[j])
     axes.locator_params(axis="x", nbins=6)
 
@@ -143,18 +153,14 @@ def _fill(axes: Axes, surface: Surface) -> None:
     colours = mpl.colormaps[COLOURMAP](scale(heights))
     colours[..., 3] = np.clip(2.0 * surface.known, 0.0, 1.0)
     window = surface.window
-    extent = (*_pair(window, 0), *_pair(window, 1))
+    extent = (*window.x, *window.y)
     axes.imshow(colours, extent=extent, origin="lower", aspect="auto", interpolation="bilinear")
-    x, y = (np.linspace(*_pair(window, k), len(heights)) for k in range(2))
+    x, y = np.linspace(window.low, window.high, len(heights)).T
     masked: Any = np.ma.masked_where(~seen, heights)  # pyright: ignore[reportUnknownMemberType]
     levels = np.geomspace(low, high, LEVELS)
     axes.contour(x, y, masked, levels=levels, colors="white", linewidths=0.5)
     shown = mpl.cm.ScalarMappable(scale, COLOURMAP)
     axes.figure.colorbar(shown, ax=axes, label="above the lowest")
-
-
-def _pair(window: Window, k: int) -> tuple[float, float]:
-    return float(window.low[k]), float(window.high[k])
 
 
 def _ends(axes: Axes, start: tuple[float, float], best: tuple[float, float]) -> None:
@@ -202,14 +208,6 @@ def _limits(line: Array, dots: Array, log: bool) -> tuple[float, float]:
     pad = 0.06 * (high - low) or max(abs(high) * 0.1, 0.1)
     low, high = low - pad, high + pad
     return (10.0**low, 10.0**high) if log else (low, high)
-
-
-def count(axes: Axes) -> None:
-    """Let the axis below count evaluations."""
-    ticker: Any = importlib.import_module("matplotlib.ticker")
-    axes.set_xlabel("evaluations")
-    whole_numbers = {"integer": True, "steps": [1, 2, 5, 10], "min_n_ticks": 1}
-    axes.xaxis.set_major_locator(ticker.MaxNLocator("auto", **whole_numbers))
 
 
 def _grid(axes: Axes) -> None:
