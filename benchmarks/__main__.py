@@ -10,6 +10,7 @@ from benchmarks import (
     journal,
     keras_fit,
     kills,
+    models,
     multistart,
     native,
     nist_fits,
@@ -18,7 +19,9 @@ from benchmarks import (
     pool,
     scaling,
     solved,
+    subspaces,
     tfp,
+    whole_box,
 )
 from benchmarks.build import BuildError
 from benchmarks.report import Report, machine, write
@@ -38,6 +41,9 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "batched": batched.run,
     "tfp": tfp.run,
     "keras": keras_fit.run,
+    "models": models.run,
+    "subspaces": subspaces.run,
+    "whole_box": whole_box.run,
 }
 
 

@@ -5,6 +5,8 @@
 `more_wild`               53 instances of Moré and Wild (2009)
 `nist`                    54 fits: NIST StRD nonlinear regression, two starts
 `scalable`                six problems of any n
+`large`, `perturbed`,     eight problems of many parameters, other starts,
+`rotated`                 turned
 `gao_han`                 quadratic-plus-quartic of Gao and Han (2012), any n
 `mckinnon`, `han`         functions on which Nelder-Mead is known to fail
 ========================  =====================================================

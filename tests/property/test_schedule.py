@@ -127,7 +127,15 @@ def alone(n, fun=rough, maxfev=400, **more):
     )
 
 
-METHODS = st.sampled_from([nelder.NelderMead(), nelder.NelderMead(), nelder.NelderMead(model=True)])
+METHODS = st.sampled_from(
+    [
+        nelder.NelderMead(),
+        nelder.NelderMead(),
+        nelder.NelderMead(model=True),
+        nelder.NelderMead(noise=True),
+        nelder.Subspaces(),
+    ]
+)
 
 
 @HOW

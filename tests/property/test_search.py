@@ -76,6 +76,8 @@ methods = st.sampled_from(
         NelderMead.fminsearch(),
         NelderMead(model=True),
         NelderMead(model=True, bounds_method="clip"),
+        nelder.Subspaces(),
+        NelderMead(noise=True),
     ]
 )
 

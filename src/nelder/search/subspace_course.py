@@ -215,6 +215,7 @@ class _Walk:
 
     def _sweep(self) -> Generator[Stage, None, bool]:
         """Search along every axis, then in the span of moves; return whether it has converged."""
+        self._search.iterations += 1
         begun, n = self._z, len(self._z)
         others, values, widths, rises = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n)
         for i in np.argsort(-np.abs(self._move) / self._unit, kind="stable").tolist():
@@ -385,6 +386,7 @@ class _Walk:
         points = self._fit(self._z + lengths[:, None] * self._directions)
         look = self._space.points(points)
         yield look
+        self._search.iterations += 1
         self._show(look.points, look.values)
         lowest = int(look.values.argmin())
         self._note_lower(points[lowest], float(look.values[lowest]))
@@ -416,7 +418,12 @@ class _Walk:
         return float(look.values[0])
 
     def _fit(self, points: Array) -> Array:
-        """Return points (..., n), moved to the nearest bounds where that is the way."""
+        """Return points (..., n), moved to the nearest bounds where that is the way.
+
+        Coordinates that overflow stay where the search is.
+        """
+        if not np.isfinite(points).all():
+            points = np.where(np.isfinite(points), points, self._z)
         return points if self._bounds is None else np.clip(points, *self._bounds)
 
     def _is_far(self) -> bool:
