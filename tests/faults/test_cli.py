@@ -150,6 +150,50 @@ def test_a_killed_run_goes_on_and_ends_alike(before, after, folder, undisturbed)
     assert len({x.tobytes() for x in recorded.X}) == len(recorded)  # none was lost and made again
 
 
+@pytest.mark.parametrize("method", [("--no-model",), ("--method", "subspaces"), ("--noise",)])
+def test_whatever_searches_goes_on_after_a_kill_and_ends_alike(method, folder):
+    run = (*RUN, "--maxfev", "80", *method)
+    whole = ["whole.db" if word == "s.db" else word for word in run]
+    code, undisturbed, err = call(folder, *whole, *ROSENBROCK)
+    assert err == ""
+    before = len(began(folder))
+    process = start(folder, *run, "--jobs", "2", *ROSENBROCK, pause=0.05)
+    wait_for(folder, before + 25)
+    process.kill()
+    finish(process)
+    resumed = call(folder, "resume", "s.db", "--json")
+    assert (resumed[0], resumed[2]) == (code, "")
+    assert end_of(resumed[1]) == end_of(undisturbed)
+
+
+def test_a_run_under_noise_goes_on_after_a_kill(folder):
+    program = folder / "rosenbrock"
+    program.write_text(PROGRAM.replace("print(", "import random; print(random.gauss(0, 0.1) + "))
+    process = start(folder, *RUN, "--maxfev", "60", "--noise", *ROSENBROCK, pause=0.05)
+    wait_for(folder, 25)
+    process.kill()
+    finish(process)
+    kept = nelder.load(folder / "s.db")["main"].evaluations
+    _, out, err = call(folder, "resume", "s.db", "--json")
+    assert err == ""
+    rows = nelder.load(folder / "s.db")["main"].evaluations
+    assert rows.values[: len(kept)].tolist() == kept.values.tolist()
+    assert len(rows) == json.loads(out.splitlines()[-1])["nfev"] == 60  # each was used
+    facts = json.loads(call(folder, "show", "s.db", "--json")[1])
+    assert (facts["x"], facts["fun"]) == (end_of(out)["x"], end_of(out)["fun"])
+
+
+def test_a_run_is_drawn_while_it_lasts(folder):
+    pytest.importorskip("matplotlib")
+    process = start(folder, *RUN, "--maxfev", "60", *ROSENBROCK, pause=0.1)
+    wait_for(folder, 8)
+    code, out, err = call(folder, "plot", "s.db", "s.png")
+    assert (code, out, err) == (0, "s.png\n", "")
+    assert (folder / "s.png").read_bytes().startswith(b"\x89PNG")
+    process.send_signal(signal.SIGINT)
+    assert finish(process)[0] == 130
+
+
 def test_a_run_that_was_killed_before_anything_was_evaluated(folder):
     process = start(folder, *RUN, "--maxfev", "5", *ROSENBROCK, pause=60)
     wait_for(folder, 1)
