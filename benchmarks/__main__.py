@@ -21,6 +21,7 @@ from benchmarks import (
     solved,
     subspaces,
     tfp,
+    uncertainty,
     whole_box,
 )
 from benchmarks.build import BuildError
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "models": models.run,
     "subspaces": subspaces.run,
     "whole_box": whole_box.run,
+    "uncertainty": uncertainty.run,
 }
 
 
