@@ -9,7 +9,7 @@ from benchmarks.peers import NELDER, STEPS_NOTE, missing, peers
 from benchmarks.problems import Problem, mgh, more_wild
 from benchmarks.recorder import evaluations_to
 from benchmarks.report import RESULTS, Goal, Report, Table
-from nelder.plots import plot_profile
+from nelder import plot_profile
 
 __all__ = ["run"]
 
