@@ -25,8 +25,11 @@ __all__ = ["Fit", "Quadratic", "Regression", "fit_quadratic"]
 Array = NDArray[np.float64]
 
 RANK = 1e-13  # least by greatest extent of the points, below which they lie in a hyperplane
-SMALL = 30  # rows; up to so many, one eigendecomposition is quicker than a factorisation for each
-BLOCK = 64  # rows; up to so many, inverting a triangle at once is quicker than block by block
+SMALL = 24  # rows; up to so many, one eigendecomposition is quicker than a factorisation for each
+BLOCK = 48  # rows of a factor at a time
+# Multiplications in a product. Beyond these OpenBLAS takes several threads, which gain little here
+# and, where the other cores are busy, wait for each other a hundred times as long as one works.
+PRODUCT = 2**18
 
 
 @dataclass(frozen=True)
@@ -173,18 +176,18 @@ class Regression:
             return False
         self._back = axes.T / sizes
         self._linear = values @ q
-        self._mixed = second @ q
+        self._mixed = _product(second, q)
         self._left = values - q @ self._linear
-        second -= self._mixed @ q.T
+        second -= _product(self._mixed, q.T)
         self._second = second
         self._leverage = np.einsum("ij,ij->i", q, q)
         # The linear terms have taken as many dimensions of the points as they are.
         self._dual = len(values) - q.shape[1] < len(second)
-        self._gram = second.T @ second + q @ q.T if self._dual else second @ second.T
+        self._gram = _gram(np.hstack([second.T, q]) if self._dual else second)
         self._curved: Array | None = None
         if len(self._gram) <= SMALL:
             curved, directions = cast("tuple[Array, Array]", np.linalg.eigh(self._gram))
-            self._curved = curved
+            self._curved, self._directions = curved, directions
             self._factor = directions.T if self._dual else directions.T @ second
             self._squared = self._factor * self._factor
             self._turned = self._factor @ self._left
@@ -224,7 +227,7 @@ class Regression:
             turned, squared = (self._turned * weights) @ self._factor, weights @ self._squared
         else:
             right = np.eye(len(self._gram)) if self._dual else self._second
-            half = _forward(cast("Array", np.linalg.cholesky(self._ridged(strength))), right)
+            half = _forward(_factor(self._ridged(strength)), right)
             turned, squared = (half @ self._left) @ half, np.einsum("ij,ij->j", half, half)
         if self._dual:  # the linear terms are 1 in the matrix, not inf
             squared -= self._leverage / (1.0 + strength)
@@ -236,16 +239,23 @@ class Regression:
         gram.reshape(-1)[:: len(gram) + 1] += strength
         return gram
 
+    def _solved(self, right: Array, strength: float) -> Array:
+        """Return the inverse of the matrix with its ridge times a vector."""
+        if self._curved is not None:
+            return self._directions @ (right @ self._directions / (self._curved + strength))
+        factor = _factor(self._ridged(strength))
+        return _backward(factor, _forward(factor, right[:, None])[:, 0])
+
     def surface(self, strength: float | None) -> Quadratic:
         """Return the surface for a ridge of this `strength`; a flat one for None."""
         n = self._n
         if strength is None:
             return Quadratic(0.0, np.zeros(n), np.zeros((n, n)))
-        terms, second, gram = _terms(n), self._second, self._ridged(strength)
+        terms, second = _terms(n), self._second
         if self._dual:
-            coefficients = second @ _solve(gram, self._left)
+            coefficients = second @ self._solved(self._left, strength)
         else:
-            coefficients = _solve(gram, second @ self._left)
+            coefficients = self._solved(second @ self._left, strength)
         linear = self._back @ (self._linear - coefficients @ self._mixed) * self._scale
         hessian = (terms.unfold * coefficients * self._scale)[terms.place]
         if self._constant:
@@ -290,20 +300,62 @@ def fit_quadratic(
     return Regression(Z, y, spread, constant).fit(strength)
 
 
-def _solve(matrix: Array, right: Array) -> Array:
-    return cast("Array", np.linalg.solve(matrix, right))
+def _product(left: Array, right: Array) -> Array:
+    """Return left·right in tiles, each of which BLAS computes in this thread."""
+    inner, width = right.shape
+    if left.size * width <= PRODUCT:
+        return left @ right
+    made = np.empty((len(left), width))
+    rows = min(max(math.isqrt(PRODUCT // inner), 1), len(left))
+    columns = max(PRODUCT // (rows * inner), 1)
+    for i in range(0, len(left), rows):
+        for j in range(0, width, columns):
+            np.matmul(
+                left[i : i + rows],
+                right[:, j : j + columns],
+                out=made[i : i + rows, j : j + columns],
+            )
+    return made
 
 
-def _forward(lower: Array, right: Array) -> Array:
-    """Return the solution of lower·x = right for a lower triangle, block by block.
+def _gram(rows: Array) -> Array:
+    """Return the products of all rows with each other, in the lower triangle."""
+    if rows.size * len(rows) <= PRODUCT:
+        return rows @ rows.T
+    made = np.zeros((len(rows), len(rows)))
+    for at in range(0, len(rows), BLOCK):
+        to = min(at + BLOCK, len(rows))
+        made[at:to, :to] = _product(rows[at:to], rows[:to].T)
+    return made
 
-    NumPy has none: `solve` would not use the zeros, and `inv` of all costs as much as the product.
-    """
-    x = np.empty_like(right)
-    for at in range(0, len(lower), BLOCK):
-        rows = slice(at, at + BLOCK)
-        rest = right[rows]
+
+def _factor(matrix: Array) -> Array:
+    """Return the Cholesky factor of a lower triangle, in its place, diagonal blocks inverted."""
+    for at in range(0, len(matrix), BLOCK):
+        to = at + BLOCK
         if at:
-            rest = rest - lower[rows, :at] @ x[:at]
-        x[rows] = np.linalg.inv(lower[rows, rows]) @ rest
+            matrix[at:, at:to] -= _product(matrix[at:, :at], matrix[at:to, :at].T)
+        inverse = cast("Array", np.linalg.inv(np.linalg.cholesky(matrix[at:to, at:to])))
+        matrix[at:to, at:to] = inverse
+        if to < len(matrix):
+            matrix[to:, at:to] = _product(matrix[to:, at:to], inverse.T)
+    return matrix
+
+
+def _forward(factor: Array, right: Array) -> Array:
+    """Return the solution of lower·x = right, with the lower triangle as `_factor` gives it."""
+    x = np.empty_like(right)
+    for at in range(0, len(factor), BLOCK):
+        rows = slice(at, at + BLOCK)
+        rest = right[rows] - _product(factor[rows, :at], x[:at]) if at else right[rows]
+        x[rows] = _product(factor[rows, rows], rest)
+    return x
+
+
+def _backward(factor: Array, right: Array) -> Array:
+    """Return the solution of upper·x = right, where upper is the transposed lower triangle."""
+    x = np.empty_like(right)
+    for at in range((len(factor) - 1) // BLOCK * BLOCK, -1, -BLOCK):
+        rows, below = slice(at, at + BLOCK), slice(at + BLOCK, None)
+        x[rows] = (right[rows] - x[below] @ factor[below, rows]) @ factor[rows, rows]
     return x
