@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from nelder.core.machine import Machine, Points, Stage
 from nelder.result import Status
 from nelder.search.course import Course, CourseSearch, Until
-from nelder.search.noise_level import ROUNDING, Spread, differ_by_noise, shrunk
-from nelder.search.regression import MOST, Samples, Surface, fit_surface, terms
+from nelder.search.noise_level import ROUNDING, Spread, differ_by_noise, mean_of, shrunk
+from nelder.search.regression import Samples, Surface, fit_surface, most_fitted, terms
 from nelder.search.search import Search
 from nelder.search.simplex_search import SimplexSearch
 from nelder.search.start import first_simplex
@@ -50,14 +50,15 @@ LEVEL, LOWEST, HIGHEST = (
     100.0,
 )  # times the noise: how high points lie, at first and at all
 TIGHTER, WIDER = 0.8, 1.1  # times the level, where values scatter around the surface
-POOR, GOOD = 1.5, 1.2  # by more, or by less, than so many times the noise
+POOR, GOOD = 1.1, 1.0  # by more, or by less, than so many times the noise
+FULL = 0.95  # times the level, where more points would not be fitted: less is left to bias
 SHARE = 0.1  # of the points fitted: new ones at a time, n + 1 at least
 INNER = 0.5  # of the region's radius: new points lie outside of that
 REGION = 2.0  # times √n: longest half-axis of the region
 STEP = 0.8  # times √n: longest step of the centre;
 SHORTER, LONGER, SHORTEST = 0.6, 1.5, 0.1  # a part of it, after one not taken and one taken
 WORSE = 3.0  # times the scatter above what was promised: a step is not taken
-WINS = 1.5  # standard errors by which a vertex must beat the centres in the race
+WINS = 2.0  # standard errors by which a vertex must beat the centres in the race
 SETTLED = 2.0  # standard errors: what the centres of the last quarter may still gain
 
 
@@ -135,33 +136,34 @@ class _Noisy:
     def _tell(self, error: float, answer: tuple[Array, float] | None = None) -> None:
         """Let the search say how matters stand."""
         self._search.answer = answer
-        noise = 0.0 if self.negligible and not error else self._spread.noise
-        self._search.extra.update(noise=noise, nrepeat=self._repeats, fun_error=error)
+        self._search.extra.update(noise=self._spread.noise, nrepeat=self._repeats, fun_error=error)
 
     # The noise
 
     def measure(self, plain: SimplexSearch) -> Steps:
         """Evaluate the best point again, and more often if the value is another one."""
         x, f = plain.best
-        first = Points(x.reshape(1, -1), -math.inf)
-        yield first
-        self._repeats = 1
-        if first.values[0] == f:
-            self.negligible = True
-            self._tell(0.0)
-            return
-        more = Points(np.tile(x, (AGAIN - 1, 1)), -math.inf)
-        yield more
-        self._repeats = AGAIN
-        values = np.concatenate([first.values, more.values])
+        again = Points(x.reshape(1, -1), -math.inf)
+        yield again
+        self._repeats, values = 1, again.values
+        if values[0] != f:
+            more = Points(np.tile(x, (AGAIN - 1, 1)), -math.inf)
+            yield more
+            self._repeats, values = AGAIN, np.append(values, more.values)
         self._first = values[np.isfinite(values)]
+        if not len(self._first):  # it fails at times: of the noise nothing is known
+            self.negligible = True
+            self._search.extra.update(nrepeat=self._repeats)
+            return
         self._spread.learn(self._first)
-        if not self._spread.noise:  # equal but for the first, or failures
+        if not self._spread.noise:  # equal, but for the first perhaps
             self._spread.learn(np.append(self._first, f))
         noise = self._spread.noise
         self.negligible = noise <= max(self._method.test.fatol, ROUNDING * abs(f))
         if self.negligible:
             self._tell(noise)
+        else:
+            self._tell(noise / math.sqrt(len(self._first)), (x, mean_of(self._first)))
 
     def _repeat(self, machine: Machine) -> Steps:
         """Evaluate the best vertex again; its value becomes the mean."""
@@ -171,7 +173,7 @@ class _Noisy:
         self._repeats += AGAIN
         self._spread.learn(again.values)
         self._samples.add(np.tile(z, (AGAIN, 1)), again.values)
-        machine.replace(0, z, float(np.mean(again.values)))
+        machine.replace(0, z, mean_of(again.values))
 
     # The simplex
 
@@ -182,9 +184,9 @@ class _Noisy:
         self._samples.add(z, values)
         self._samples.add(np.tile(z[0], (len(self._first), 1)), self._first)
         values = values.copy()
-        values[0] = float(np.mean(self._first)) if len(self._first) else values[0]
+        values[0] = mean_of(self._first)
         machine = self._method.machine(z, space.box, None)
-        rows = min(MOST * terms(space.n), self._most, PLANNED * (space.n + 1))
+        rows = min(most_fitted(space.n), self._most, PLANNED * (space.n + 1))
         machine.keep(int(rows))
         machine.restart(z, values, None if space.box is None else vertices)
         return machine
@@ -197,7 +199,8 @@ class _Noisy:
         """
         second = False
         while True:
-            yield Until(machine, lambda: self._reached(machine))
+            if not self._reached(machine):
+                yield Until(machine, lambda: self._reached(machine))
             if machine.end == "unbounded" or not self._left:
                 break
             if not machine.done:
@@ -256,7 +259,7 @@ class _Noisy:
             new = max(n + 1, int(SHARE * surface.count))
             region = surface.within(
                 z,
-                level * self._noise,
+                level,
                 REGION * math.sqrt(n),
                 self._random.uniform(INNER, 1.0, new),
                 self._random.standard_normal((new, n)),
@@ -264,14 +267,16 @@ class _Noisy:
             values = yield from self._sample(np.vstack([z, z, region]))
             self._repeats += 1
             self._spread.learn(values[:2])
-            if np.mean(values[:2]) <= promised + WORSE * max(self._noise, surface.scatter):
+            if mean_of(values[:2]) <= promised + WORSE * max(1.0, surface.scatter) * surface.noise:
                 centre, value, part = z, promised, min(1.0, LONGER * part)
             else:
-                value, part = surface.quadratic.constant, max(SHORTEST, SHORTER * part)
+                value, part = surface.here, max(SHORTEST, SHORTER * part)
             self._note(centre, value, surface)
-            if surface.scatter > POOR * self._noise:
+            if surface.scatter > POOR:
                 level = max(LOWEST, TIGHTER * level)
-            elif surface.scatter < GOOD * self._noise:
+            elif surface.count >= most_fitted(n):
+                level = max(LOWEST, FULL * level)
+            elif surface.scatter < GOOD:
                 level = min(HIGHEST, WIDER * level)
 
     def _sample(self, z: Array) -> Generator[Points, None, Array]:
@@ -285,7 +290,7 @@ class _Noisy:
     def _note(self, z: Array, value: float, surface: Surface) -> None:
         """Keep a centre as one of those between which the race decides."""
         share = min(1.0, terms(len(z)) / surface.count)
-        error = max(self._noise, surface.scatter) * math.sqrt(share)
+        error = surface.noise * max(1.0, surface.scatter) * math.sqrt(share)
         self._centres.append(_Centre(z, value, error))
         self._tell(error, (self._space.leave(z), value))
 
@@ -318,11 +323,11 @@ class _Noisy:
         raced = [points.values[turns == i] for i in range(len(candidates))]
         for values in raced:
             self._spread.learn(values)
-        means = np.array([_mean(values) for values in raced])
+        means = np.array([mean_of(values) for values in raced])
         errors = self._noise / np.sqrt([max(1, np.isfinite(v).sum()) for v in raced])
         won = int(np.argmin(means[:vertex])) if vertex else vertex
         needed = WINS * math.hypot(errors[won], errors[vertex]) if vertex else 0.0
-        if means[vertex] < means[won] - needed:
+        if means[vertex] + needed < means[won]:
             won = vertex
         if means[won] < math.inf:
             self._tell(float(errors[won]), (candidates[won], float(means[won])))
@@ -335,8 +340,3 @@ class _Noisy:
         if len(self._centres) < 4:
             return [last]
         return [last, np.mean([centre.z for centre in self._last_quarter], axis=0)]
-
-
-def _mean(values: Array) -> float:
-    """Return the mean; +inf where one is a failure: a point that fails at times is no answer."""
-    return float(np.mean(values)) if np.isfinite(values).all() else math.inf

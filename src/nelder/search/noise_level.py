@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ROUNDING", "Spread", "differ_by_noise", "shrunk"]
+__all__ = ["ROUNDING", "Spread", "deviation", "differ_by_noise", "mean_of", "shrunk"]
 
 Array = NDArray[np.float64]
 
@@ -18,16 +18,35 @@ OTHER = 4.0  # where it is so many times larger or smaller than the noise before
 MEMORY = 40.0  # degrees of freedom that the estimate rests on, at most
 
 
+def mean_of(values: Array) -> float:
+    """Return the mean of values (m,); +inf where one is a failure."""
+    if not np.isfinite(values).all():
+        return math.inf
+    first = float(values[0])
+    with np.errstate(over="ignore"):
+        return first + float(np.mean(values - first))
+
+
+def deviation(values: Array) -> float:
+    """Return the standard deviation of finite values (m,), m >= 2; their squares may overflow."""
+    with np.errstate(over="ignore"):
+        offsets = values - values[0]
+    scale = float(np.abs(offsets).max())
+    return scale * float(np.std(offsets / scale, ddof=1)) if 0.0 < scale < math.inf else scale
+
+
 class Spread:
-    """The standard deviation of one evaluation, from repeated ones."""
+    """The standard deviation of one evaluation, from repeated ones.
+
+    Attributes
+    ----------
+    noise : float
+        The estimate; 0 before any.
+    """
 
     def __init__(self) -> None:
-        self._squares = self._freedom = 0.0
-
-    @property
-    def noise(self) -> float:
-        """The estimate; 0 before any."""
-        return math.sqrt(self._squares / self._freedom) if self._freedom else 0.0
+        self.noise = 0.0
+        self._freedom = 0.0
 
     def learn(self, values: Array) -> None:
         """Take in several values (k,) of one point; the old ones count for less and less.
@@ -38,14 +57,18 @@ class Spread:
         values = values[np.isfinite(values)]
         if len(values) < 2:
             return
-        squares, freedom = float(np.sum((values - values.mean()) ** 2)), len(values) - 1.0
-        if len(values) >= PROPER and squares > 0.0 and self.noise > 0.0:
-            ratio = math.sqrt(squares / freedom) / self.noise
-            if not 1.0 / OTHER <= ratio <= OTHER:
-                self._squares = self._freedom = 0.0
-        kept = min(1.0, MEMORY / self._freedom) if self._freedom else 0.0
-        self._squares = kept * self._squares + squares
-        self._freedom = kept * self._freedom + freedom
+        new, freedom = deviation(values), len(values) - 1.0
+        kept = min(self._freedom, MEMORY)
+        if (
+            len(values) >= PROPER
+            and new > 0.0
+            and not self.noise / OTHER <= new <= OTHER * self.noise
+        ):
+            kept = 0.0
+        self._freedom = kept + freedom
+        self.noise = math.hypot(
+            self.noise * math.sqrt(kept / self._freedom), new * math.sqrt(freedom / self._freedom)
+        )
 
 
 def differ_by_noise(values: Array, noise: float) -> bool:
@@ -53,10 +76,7 @@ def differ_by_noise(values: Array, noise: float) -> bool:
 
     Not while one of them is a failure.
     """
-    if not np.isfinite(values).all():
-        return False
-    with np.errstate(over="ignore"):
-        return float(np.std(values, ddof=1)) < ENOUGH * noise
+    return bool(np.isfinite(values).all()) and deviation(values) < ENOUGH * noise
 
 
 def shrunk(values: Array, noise: float) -> tuple[float, float]:
@@ -73,11 +93,7 @@ def shrunk(values: Array, noise: float) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return math.inf, math.inf
-    lowest = float(finite.min())
-    if len(finite) == 1:
-        return lowest, noise
-    with np.errstate(over="ignore"):
-        variance = float(np.var(finite, ddof=1))
-        kept = max(0.0, 1.0 - noise * noise / variance) if variance > 0.0 else 0.0
-        value = float(np.mean(finite + kept * (lowest - finite)))
-    return value, noise * math.sqrt(max(kept, 1.0 / len(finite)))
+    lowest, spread = float(finite.min()), deviation(finite) if len(finite) > 1 else math.inf
+    kept = max(0.0, 1.0 - (noise / spread) ** 2) if spread > noise else 0.0
+    error = noise * math.sqrt(max(kept, 1.0 / len(finite)))
+    return (1.0 - kept) * mean_of(finite) + kept * lowest, error

@@ -16,22 +16,27 @@ from numpy.typing import NDArray
 from nelder.core.quadratic import Quadratic, Regression
 from nelder.core.trust_region import minimum_within
 
-__all__ = ["Samples", "Surface", "fit_surface", "terms"]
+__all__ = ["Samples", "Surface", "fit_surface", "most_fitted", "terms"]
 
 Array = NDArray[np.float64]
 
-MOST = 20  # times the coefficients of a quadratic: points fitted at most
+MOST, SOME = 20, 300  # times the coefficients of a quadratic, or so many: points fitted at most
 REACH = 3.0  # times √n: how far from the centre points are fitted, in units of their second moment
 RIDGE = 1e-4
 STRONGER = 1e-2  # with fewer points than FEW times the coefficients
 FEW = 1.3
 HIGH = 100.0  # times the level: values above are as good as equal
-FLAT = 1e-14  # of the largest second moment: the least along any axis
+FLAT = 1e-14  # of the largest second moment of scaled coordinates: the least along any axis
 
 
 def terms(n: int) -> int:
     """Return how many coefficients a quadratic in n coordinates has."""
     return (n + 1) * (n + 2) // 2
+
+
+def most_fitted(n: int) -> int:
+    """Return how many points are fitted at most."""
+    return max(MOST * terms(n), SOME)
 
 
 class Samples:
@@ -50,33 +55,45 @@ class Samples:
 
 @dataclass(frozen=True)
 class Surface:
-    """A quadratic of u, with z = centre + axes·u.
+    """A quadratic of u, with z = centre + axes·u: value = base + noise·quadratic(u).
 
     Attributes
     ----------
     centre : ndarray of shape (n,)
     axes : ndarray of shape (n, n)
         Columns: the principal axes of the points, each as long as their second moment.
+    base : float
+    noise : float
+        Standard deviation of one value: the unit in which the quadratic is.
     quadratic : Quadratic
     scatter : float
-        Root of the weighted mean square of what values differ from the surface.
+        Root of the weighted mean square of what values differ from the surface, in this unit.
     count : int
         Points fitted.
     """
 
     centre: Array
     axes: Array
+    base: float
+    noise: float
     quadratic: Quadratic
     scatter: float
     count: int
 
+    @property
+    def here(self) -> float:
+        """The value at the centre."""
+        return self.base + self.noise * self.quadratic.constant
+
     def lowest(self, radius: float) -> tuple[Array, float]:
         """Return the z (n,) of the least value within `radius` of the centre, and that value."""
         u = minimum_within(self.quadratic.gradient, self.quadratic.hessian, radius)
-        return self.centre + self.axes @ u, float(self.quadratic(u[None])[0])
+        return self.centre + self.axes @ u, self.base + self.noise * float(
+            self.quadratic(u[None])[0]
+        )
 
     def within(self, z: Array, rise: float, reach: float, radii: Array, directions: Array) -> Array:
-        """Return points of the ellipsoid around `z` in which the surface rises by `rise`.
+        """Return points of the ellipsoid around `z` in which the surface rises by `rise` noise.
 
         Parameters
         ----------
@@ -110,7 +127,7 @@ def fit_surface(
     samples : Samples
     centre : ndarray of shape (n,)
     value : float
-        What is thought to be the value there.
+        What is thought to be the value there; the lowest value known where that is higher.
     noise : float
         Standard deviation of one value, above 0.
     level : float
@@ -120,19 +137,24 @@ def fit_surface(
     least = terms(n) + n + 1
     if len(samples.values) < least:
         return None
-    rises = (samples.values - value) / noise
+    value = max(value, float(samples.values.min()))  # else nothing would be near it
+    with np.errstate(over="ignore"):
+        rises = (samples.values - value) / noise
     good = rises <= level + 2.0
     if np.count_nonzero(good) < least:
         good = np.zeros(len(rises), dtype=np.bool_)
         good[np.argsort(rises, kind="stable")[:least]] = True
     offsets = samples.points[good] - centre
-    moments, directions = np.linalg.eigh(offsets.T @ offsets / len(offsets))
-    if not moments[-1] > 0.0:
+    scales = np.sqrt(np.mean(offsets * offsets, axis=0))
+    if not scales.max() > 0.0:
         return None
+    scales[scales == 0.0] = scales.max()
+    scaled = offsets / scales  # first, so that units differ as they like
+    moments, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
     lengths = np.sqrt(np.maximum(moments, FLAT * moments[-1]))
-    u = offsets @ directions / lengths
+    u = scaled @ directions / lengths
     squares = np.sum(u * u, axis=1)
-    nearest = np.argsort(squares, kind="stable")[: MOST * terms(n)]
+    nearest = np.argsort(squares, kind="stable")[: most_fitted(n)]
     count = max(least, int(np.count_nonzero(squares[nearest] <= REACH**2 * n)))
     nearest = nearest[:count]
     u, squares, rises = u[nearest], squares[nearest], rises[good][nearest]
@@ -144,6 +166,5 @@ def fit_surface(
     if fit.loo == math.inf:
         return None
     scatter = math.sqrt(float(np.sum(fit.residuals**2 / spread) / np.sum(1.0 / spread)))
-    made = fit.quadratic
-    surface = Quadratic(value + noise * made.constant, noise * made.gradient, noise * made.hessian)
-    return Surface(centre, directions * lengths, surface, noise * scatter, len(u))
+    axes = scales[:, None] * directions * lengths
+    return Surface(centre, axes, value, noise, fit.quadratic, scatter, len(u))
