@@ -35,6 +35,7 @@ EXTRAS = {
     "nelder.cli.": "cyclopts",
     "nelder.evaluate.processes": "pebble",
     "nelder.keras": "keras",
+    "nelder.plots": "matplotlib",
     "nelder.scipy": "scipy",
     "nelder.tfp": "tensorflow",
     "nelder.torch": "torch",
