@@ -15,7 +15,7 @@ from nelder.minimize_global import minimize_global
 from nelder.options import Budget
 from nelder.search.ask_tell import AskTell
 from nelder.search.whole_box import WholeBox
-from tests.property.test_schedule import Memory, Workers, same
+from tests.property.test_schedule import Memory, Workers
 
 HOW = settings(max_examples=25, deadline=None)
 OBSERVERS = Observers(restore=lambda x: x, history=True)
@@ -53,6 +53,14 @@ def budget(n, maxfev):
 def alone(fun, n, seed, maxfev):
     bounds = list(zip(*edges(n), strict=True))
     return minimize_global(fun, bounds, seed=seed, maxfev=maxfev, history=True, on_failure="worst")
+
+
+def same(a, b):
+    """Whether both searches took the same path."""
+    assert a.history.points.tobytes() == b.history.points.tobytes()
+    assert a.history.values.tobytes() == b.history.values.tobytes()
+    names = ("status", "nfev", "nit", "nshrink", "nrestart", "nfailed")
+    assert [getattr(a, name) for name in names] == [getattr(b, name) for name in names]
 
 
 @HOW
