@@ -45,16 +45,38 @@ LEAST_CLOSED, MOST_CLOSED = 1e-3, 0.5  # within these shares of what it had
 ROUNDING = 1e-13  # of the best point: no simplex is shrunk to less
 
 
-class _Proposal(NamedTuple):
-    """A point that was proposed, and all that is needed once its value is there."""
+class Proposal(NamedTuple):
+    """A point that was proposed, and all that is needed once its value is there.
+
+    Attributes
+    ----------
+    z : ndarray of shape (n,)
+        In the coordinates of the search.
+    step : ndarray of shape (n,)
+        From the best vertex, in trust radii.
+    gain : float
+        By how much the model promises to undercut `lowest`, the best vertex's value.
+    loo : float
+        The model's leave-one-out error.
+    nfev : int
+        Evaluations of the search before it.
+    lowest : float
+    edges : ndarray of shape (n + 1, n)
+        The vertices from the best one, in units of the first simplex.
+    point : ndarray of shape (n,)
+        The point likewise.
+    median : float
+        Distance of the vertices from the best one likewise.
+    """
 
     z: Array
-    step: Array  # in trust radii
+    step: Array
     gain: float
     loo: float
     nfev: int
-    simplex: Array  # from the best vertex, in units of the first simplex
-    point: Array  # likewise
+    lowest: float
+    edges: Array
+    point: Array
     median: float
 
 
@@ -92,7 +114,7 @@ class ModelSteps:
         self._strength = FIRST_STRENGTH
         self._retried = False
         self._unit: Array | None = None
-        self._proposal: _Proposal | None = None
+        self._proposal: Proposal | None = None
 
     def restarted(self) -> None:
         """Take note that the machine has begun a fresh simplex."""
@@ -134,10 +156,9 @@ class ModelSteps:
         self.next = nfev + self._base
         if len(near) > self._fitted:
             near = near[squares[near].argpartition(self._fitted)[: self._fitted]]
-        points = points[near]
         spread = np.maximum(1.0, squares[near]) ** FADING
         last = self._strength
-        fit = Regression(points, values[near] - lowest, spread, constant=False).fit(
+        fit = Regression(points[near], values[near] - lowest, spread, constant=False).fit(
             *STRENGTHS[max(last - 1, 0) : last + 2]
         )
         self._strength = STRENGTHS.index(fit.strength)
@@ -151,10 +172,9 @@ class ModelSteps:
             if gain >= 0.0 and step @ step <= same and fit.loo < TRUSTED:
                 self._close_in(machine, LEAST_CLOSED)
             return None
-        self._proposal = _Proposal(
-            best + unit * step, step, gain, fit.loo, nfev, edges, reach * step, median
+        self._proposal = Proposal(
+            best + unit * step, step, gain, fit.loo, nfev, lowest, edges, reach * step, median
         )
-        self._lowest = lowest
         return self._proposal.z
 
     def take(self, machine: Machine, f: float) -> None:
@@ -164,7 +184,7 @@ class ModelSteps:
         self._proposal = None
         self.steps += 1
         machine.note(asked.z, f)
-        lowest = self._lowest
+        lowest = asked.lowest
         ratio = (lowest - f) / asked.gain if f < math.inf else -math.inf
         if ratio >= GOOD and math.sqrt(float(asked.step @ asked.step)) > BOUNDARY:
             self.radius = min(2.0 * self.radius, LARGEST_RADIUS)
@@ -172,7 +192,7 @@ class ModelSteps:
             self.radius = max(0.5 * self.radius, SMALLEST_RADIUS)
         if f < lowest:
             self.better += 1
-            machine.replace(_replaced(asked), asked.z, f)
+            machine.replace(replaced(asked.edges, asked.point, asked.median), asked.z, f)
         now = asked.nfev + 1
         if ratio > POOR:
             self._wait, self._retried, self.next = self._base, False, now
@@ -208,18 +228,24 @@ def _squares(rows: Array) -> Array:
     return np.einsum("ij,ij->i", rows, rows)
 
 
-def _replaced(asked: _Proposal) -> int:
-    """Return the rank of the vertex that the point replaces.
+def replaced(edges: Array, point: Array, median: float) -> int:
+    """Return the rank of the vertex whose place a point is to take.
 
     The simplex keeps the more of its volume the larger the barycentric coordinate of the point is
-    in absolute value; a vertex far away is to go rather than one nearby.
+    in absolute value; and a vertex farther away from it than the median is to go the sooner.
+
+    Parameters
+    ----------
+    edges : ndarray of shape (n + 1, n)
+        The vertices, from the first.
+    point : ndarray of shape (n,)
+    median : float
+        Distance of the vertices from the first.
     """
-    edges = asked.simplex
     try:
-        others = np.linalg.solve(edges[1:].T, asked.point)
+        others = np.linalg.solve(edges[1:].T, point)
     except np.linalg.LinAlgError:
         return len(edges) - 1
     shares = np.abs(np.concatenate([[1.0 - others.sum()], others]))
-    away = edges - asked.point
-    far = np.sqrt((away * away).sum(axis=1)) / asked.median
+    far = np.sqrt(_squares(edges - point)) / median
     return int((shares * np.maximum(1.0, far)).argmax())
