@@ -171,8 +171,8 @@ def _noise() -> Table:
         for name in (MODEL, PLAIN)
     ]
     return Table(
-        f"Noise on Moré-Garbow-Hillstrom: true gap after {NOISY_BUDGET}(n+1) evaluations, relative "
-        f"to the start's; geometric mean, {SEEDS} seeds",
+        f"Noise: true gap after {NOISY_BUDGET}(n+1) evaluations, relative to the start's; "
+        f"geometric mean over Moré-Garbow-Hillstrom and {SEEDS} seeds",
         ["solver", *(f"standard deviation {noise:g}·(f(x0) - f*)" for noise in NOISE)],
         rows,
     )
@@ -234,7 +234,7 @@ def _boxes() -> Table:
             needed = reached[0] / (problem.n + 1) if reached else math.inf
             found.setdefault(name, []).append(needed)
     title = (
-        f"Moré-Garbow-Hillstrom in the box x0 ± max(0.5, 0.5·|x0|), {BOXED_BUDGET}(n+1) "
+        f"In a box: Moré-Garbow-Hillstrom within x0 ± max(0.5, 0.5·|x0|), {BOXED_BUDGET}(n+1) "
         "evaluations; f* is the lowest value of the three"
     )
     return _summary(title, mgh(), found)
@@ -253,7 +253,7 @@ def _stops() -> Table:
             counts.append(recorder.nfev / (problem.n + 1))
         rows.append([solver.name, median(counts), mean(counts)])
     return Table(
-        "Moré-Garbow-Hillstrom: evaluations/(n+1) until nelder stops by itself, 1000(n+1) at most",
+        "Until nelder stops by itself: evaluations/(n+1) on Moré-Garbow-Hillstrom, 1000 at most",
         ["solver", "median", "mean"],
         rows,
     )
