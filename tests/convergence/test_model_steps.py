@@ -11,10 +11,12 @@ from benchmarks.problems import mgh, more_wild
 from benchmarks.problems.nonsmooth import nonsmooth
 from nelder import KWorst, NelderMead
 
-SETS = {  # problems, budget/(n + 1), tolerance, solved at least, median at most
-    "mgh": (mgh, 500, 1e-6, 47, 28.0),
-    "more_wild": (more_wild, 300, 1e-6, 49, 25.0),
-    "nonsmooth": (nonsmooth, 200, 1e-4, 33, math.inf),
+# Problems, budget/(n + 1), tolerance, solved at least, median at most. A few are solved close to the
+# budget, where the rounding of another processor may decide: 47, 49 and 34 were solved.
+SETS = {
+    "mgh": (mgh, 500, 1e-6, 46, 28.0),
+    "more_wild": (more_wild, 300, 1e-6, 48, 25.0),
+    "nonsmooth": (nonsmooth, 200, 1e-4, 32, math.inf),
 }
 
 

@@ -182,6 +182,10 @@ class ModelSteps:
         asked = self._proposal
         assert asked is not None
         self._proposal = None
+        with np.errstate(all="ignore"):
+            self._take(machine, asked, f)
+
+    def _take(self, machine: Machine, asked: Proposal, f: float) -> None:
         self.steps += 1
         machine.note(asked.z, f)
         lowest = asked.lowest
