@@ -11,8 +11,8 @@ from benchmarks.problems import mgh, more_wild
 from benchmarks.problems.nonsmooth import nonsmooth
 from nelder import KWorst, NelderMead
 
-# Problems, budget/(n + 1), tolerance, solved at least, median at most. A few are solved close to the
-# budget, where the rounding of another processor may decide: 47, 49 and 34 were solved.
+# Problems, budget/(n + 1), tolerance, solved at least, median at most. A few are solved so near the
+# budget that the rounding of another processor may decide: 47, 49 and 34 were solved.
 SETS = {
     "mgh": (mgh, 500, 1e-6, 46, 28.0),
     "more_wild": (more_wild, 300, 1e-6, 48, 25.0),
