@@ -78,12 +78,21 @@ def first_steps(x0: Array) -> Array:
     return np.where(x0 == 0.0, 0.5, 0.5 * np.abs(x0))
 
 
-def _nelder(
+def _nelder(fun: Objective, x0: Array, maxfev: int, _: float | None) -> Array:
+    """Run nelder with its defaults, whatever the tolerance."""
+    return _by(nelder.NelderMead(), fun, x0, maxfev)
+
+
+def _preset(
     fun: Objective, x0: Array, maxfev: int, tolerance: float | None, method: nelder.NelderMead
 ) -> Array:
-    """Run nelder; its defaults stay as they are whatever the tolerance."""
-    if tolerance == 0.0 and method != nelder.NelderMead():
+    """Run nelder as another library."""
+    if tolerance == 0.0:
         method = replace(method, convergence=NEVER)
+    return _by(method, fun, x0, maxfev)
+
+
+def _by(method: nelder.NelderMead, fun: Objective, x0: Array, maxfev: int) -> Array:
     try:
         return nelder.minimize(fun, x0, method=method, maxfev=maxfev).x
     except nelder.EvaluationError as error:
@@ -173,14 +182,14 @@ def peers() -> list[Peer]:
     """
     optim, tfp = nelder.NelderMead.optim(), nelder.NelderMead.tfp()
     found = [
-        Peer(NELDER, partial(_nelder, method=nelder.NelderMead())),
+        Peer(NELDER, _nelder),
         Peer("SciPy", partial(_scipy, adaptive=False)),
         Peer("SciPy adaptive", partial(_scipy, adaptive=True)),
         Peer("NLopt NELDERMEAD", partial(_nlopt, algorithm=nlopt.LN_NELDERMEAD)),
         Peer("NLopt SBPLX", partial(_nlopt, algorithm=nlopt.LN_SBPLX)),
         Peer("NLopt BOBYQA", partial(_nlopt, algorithm=nlopt.LN_BOBYQA)),
         Peer("GSL nmsimplex2", _gsl),
-        Peer("Optim.jl's decisions (nelder preset)", partial(_nelder, method=optim)),
-        Peer("TFP's decisions (nelder preset)", partial(_nelder, method=tfp)),
+        Peer("Optim.jl's decisions (nelder preset)", partial(_preset, method=optim)),
+        Peer("TFP's decisions (nelder preset)", partial(_preset, method=tfp)),
     ]
     return [peer for peer in found if not (missing() and peer.solve is _gsl)]

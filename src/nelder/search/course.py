@@ -64,8 +64,10 @@ class CourseSearch(Search):
         What the course takes for the best point and its value, where that is not the lowest value.
     shown : Simplex or None
         What the course takes for its simplex, where that is not its last machine's.
-    iterations, restarts : int
-        Those of the course, beside those of its parts.
+    iterations : int or None
+        What the course counts as iterations; None where those of its parts count.
+    restarts : int
+        Restarts of the course, beside those of its parts.
     extra : dict
         Further fields of `nelder.Result`.
     """
@@ -75,7 +77,8 @@ class CourseSearch(Search):
         self.status = Status.RUNNING
         self.answer: tuple[Array, float] | None = None
         self.shown: Simplex | None = None
-        self.iterations = self.restarts = 0
+        self.iterations: int | None = None
+        self.restarts = 0
         self.extra: dict[str, Any] = {}
         self._counts: dict[str, int] = dict.fromkeys(COUNTS, 0)  # of the parts that were left
         self._lowest: tuple[Array, float] = (space.x0, math.inf)  # of these
@@ -104,8 +107,8 @@ class CourseSearch(Search):
 
     @property
     def nit(self) -> int:
-        """Iterations, those of the parts included."""
-        return self.iterations + self._count("nit")
+        """Iterations, of the course or else of its parts."""
+        return self._count("nit") if self.iterations is None else self.iterations
 
     @property
     def nshrink(self) -> int:

@@ -113,9 +113,7 @@ class SimplexSearch(Search):
     @property
     def begun(self) -> bool:
         """Whether the first simplex has been evaluated."""
-        return self._machine is not None and (
-            self._machine.nit > 0 or self._machine.phase != "initial"
-        )
+        return self._machine is not None and self._machine.nfev > self.n
 
     @property
     def pauses(self) -> bool:

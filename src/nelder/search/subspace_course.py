@@ -181,6 +181,7 @@ class _Walk:
     def __init__(self, search: CourseSearch, tolerance: Test, clips: bool) -> None:
         self.far = False
         self._search = search
+        search.iterations = 0
         self._space = search.space
         self._tolerance = tolerance
         self._bounds = self._space.free_bounds() if clips else None
@@ -202,7 +203,9 @@ class _Walk:
         sweeps = 1
         while True:
             for _ in range(sweeps):
-                if (yield from self._sweep()) or self._is_far():
+                converged = yield from self._sweep()
+                self._iterated()
+                if converged or self._is_far():
                     return
             if not self._move.any():  # so there is no length to measure slopes on
                 continue
@@ -211,11 +214,14 @@ class _Walk:
                 return
             sweeps = 1 if good >= USEFUL else min(2 * sweeps, MOST_SWEEPS)
 
+    def _iterated(self) -> None:
+        """Count a sweep, or a step in directions."""
+        self._search.iterations = (self._search.iterations or 0) + 1
+
     # Axes
 
     def _sweep(self) -> Generator[Stage, None, bool]:
         """Search along every axis, then in the span of moves; return whether it has converged."""
-        self._search.iterations += 1
         begun, n = self._z, len(self._z)
         others, values, widths, rises = np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n)
         for i in np.argsort(-np.abs(self._move) / self._unit, kind="stable").tolist():
@@ -386,7 +392,7 @@ class _Walk:
         points = self._fit(self._z + lengths[:, None] * self._directions)
         look = self._space.points(points)
         yield look
-        self._search.iterations += 1
+        self._iterated()
         self._show(look.points, look.values)
         lowest = int(look.values.argmin())
         self._note_lower(points[lowest], float(look.values[lowest]))
@@ -420,10 +426,12 @@ class _Walk:
     def _fit(self, points: Array) -> Array:
         """Return points (..., n), moved to the nearest bounds where that is the way.
 
-        Coordinates that overflow stay where the search is.
+        Coordinates that overflow, here or where the objective sees them, stay where the search is.
         """
-        if not np.isfinite(points).all():
-            points = np.where(np.isfinite(points), points, self._z)
+        if not (np.abs(points) < FAR).all():
+            rows = np.where(np.isfinite(points), points, self._z).reshape(-1, len(self._z))
+            seen = self._space.leave_all(rows)[:, self._space.free]
+            points = np.where(np.isfinite(seen), rows, self._z).reshape(points.shape)
         return points if self._bounds is None else np.clip(points, *self._bounds)
 
     def _is_far(self) -> bool:

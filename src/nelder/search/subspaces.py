@@ -75,7 +75,8 @@ class Subspaces(Method):
 
     Notes
     -----
-    Work is O(n) for each evaluation, and the directions take n² numbers of memory.
+    An iteration is a sweep with its pattern, or a step in learned directions. Work is O(n) for each
+    evaluation, and the directions take n² numbers of memory.
     ``Result.final_simplex`` is the best point and one beside it for each axis or direction, as
     evaluated last.
 
