@@ -364,6 +364,17 @@ def test_a_simplex_goes_on_where_repeats_show_that_it_may():
     assert result.history.points[11].tolist() == [4.5, 1.5]
 
 
+def test_a_vertex_that_is_best_for_long_is_evaluated_again():
+    """Four repeats that lie near each other by chance: the noise is taken for a hundredth of it."""
+    close = [5.29, 5.291, 5.289, 5.2905]
+    result = minimize(Told([5.5, 5.4, 5.28, *close]), (3.0, 1.0), maxfev=300)
+    points = [x.tobytes() for x in result.history.points]
+    again = [i for i in range(7, 300 - 3) if len(set(points[i : i + AGAIN])) == 1]
+    assert again[0] < 100
+    assert result.noise == pytest.approx(0.1, rel=0.3)
+    assert_allclose(result.x, 0.7, atol=0.2)
+
+
 def test_no_second_simplex_beyond_half_of_the_budget():
     assert minimize(Noisy(100.0), maxfev=20).nrestart == 0
 

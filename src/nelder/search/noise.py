@@ -40,6 +40,7 @@ Array = NDArray[np.float64]
 Steps = Generator["Stage | Search | Until", None, None]
 
 AGAIN = 4  # times a point is evaluated again to learn the noise
+STALE = 3  # times n + 1: evaluations for which a vertex may stay best without a doubt
 HALF = 0.5  # of the first steps: the second simplex, before half of the budget
 RACE = 0.05  # of the budget
 PLANNED = 300  # times n + 1: the budget where none is given
@@ -114,6 +115,7 @@ class _Noisy:
         self._spread = Spread()
         self._samples = Samples(search.n)
         self._centres: list[_Centre] = []
+        self._leader = (math.inf, 0)  # the value of the best vertex, and evaluations when it came
         self._repeats = 0
         self.negligible = False
 
@@ -174,6 +176,7 @@ class _Noisy:
         self._spread.learn(again.values)
         self._samples.add(np.tile(z, (AGAIN, 1)), again.values)
         machine.replace(0, z, mean_of(again.values))
+        self._leader = (machine.best[1], self._search.nfev)
 
     # The simplex
 
@@ -193,6 +196,8 @@ class _Noisy:
 
     def descend(self, machine: Machine) -> Steps:
         """Run the simplex until its vertices differ by noise alone, or it has converged.
+
+        Its best vertex is evaluated again when that seems so, or when it has been best for long.
 
         The first time that happens, a second simplex begins there, half as large as the first and
         with edges the other way: what noise hid from the one, another may see.
@@ -221,7 +226,22 @@ class _Noisy:
         rule = self._method.rule
         if rule is not None and rule(machine.vertices, machine.values):
             machine.finish()
-        return not self._left or differ_by_noise(machine.values, self._noise)
+        return (
+            not self._left
+            or self._is_stale(machine)
+            or differ_by_noise(machine.values, self._noise)
+        )
+
+    def _is_stale(self, machine: Machine) -> bool:
+        """Return whether the best vertex has been that for long: by luck, perhaps.
+
+        A simplex led by noise shrinks around such a vertex, and where the noise is thought to be
+        less than it is, nothing else would tell.
+        """
+        value, nfev = machine.best[1], self._search.nfev
+        if value != self._leader[0]:
+            self._leader = (value, nfev)
+        return nfev - self._leader[1] > STALE * (self._space.n + 1)
 
     def _look(self, machine: Machine) -> None:
         value, error = shrunk(machine.values, self._noise)
