@@ -434,6 +434,8 @@ def test_a_profile_names_the_best_solver_first_and_tells_many_apart():
     ("arguments", "said"),
     [
         (({},), "needed is empty"),
+        ((None,), "needed=None: expected a dict of solvers"),
+        (({"a": ["x"]},), "needed['a']=['x']: expected a number for each problem"),
         (({"a": []},), "needed['a'] has shape (0,)"),
         (({"a": 3.0},), "needed['a'] has shape ()"),
         (

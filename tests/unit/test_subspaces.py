@@ -189,6 +189,7 @@ def test_a_step_in_directions():
         (1.0, -1.0, INF, 0.1),
         (0.5, -1.0, INF, 0.05),
         (1.0, -1.0, -0.9, 0.5),
+        (0.1, -5e-324, 0.0, 0.01),  # a parabola whose curvature is lost
     ],
 )
 def test_a_step_that_was_too_long_is_made_shorter(share, slope, rise, expected):
@@ -351,6 +352,11 @@ def test_large_values():
     assert_allclose(result.x, 3.0, atol=1e-6)
 
 
+def test_values_whose_products_vanish():
+    result = search(lambda x: 1e-320 * sphere(x - 1.3), [1e-20, 1e20])
+    assert (result.success, result.fun) == (True, 0.0)
+
+
 # Bounds
 
 
@@ -370,6 +376,13 @@ def test_the_minimum_at_bounds(bounds_method, x0):
     points = np.array(seen.points)
     assert np.all(points[:, [*range(6), 9, 10, 11]] >= -1.0)
     assert np.all(points[:, :9] <= 1.0)
+
+
+def test_points_that_overflow_in_the_bounds_are_not_asked_for():
+    seen = Seen(lambda x: float(np.exp(np.minimum(700.0, 50.0 * np.abs(x).sum()))))
+    result = search(seen, [0.5, 0.7, 0.0], bounds=[(0, 2), (0.7, 0.7), (-1, None)])
+    assert result.success
+    assert np.isfinite(seen.points).all()
 
 
 def test_fixed_variables_are_not_searched():

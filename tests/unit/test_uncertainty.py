@@ -36,6 +36,11 @@ def found():
     return nelder.minimize(bowl, [0.0, 0.0], history=True)
 
 
+def test_a_surface_that_is_almost_flat_warns_of_nothing():
+    result = nelder.minimize(lambda x: 1e-320 * bowl(x), [0.0, 0.0], maxfev=300, history=True)
+    assert not np.isfinite(result.covariance(2.0).standard_errors).any()
+
+
 class Counted:
     """An objective that counts, and keeps what it was asked."""
 
@@ -509,6 +514,8 @@ def test_residuals_of_nothing_that_moves():
         (3.0, "residuals=3.0: expected a function"),
         (lambda x: line(x) / 0.0, "not all of them are finite at the minimum"),
         (lambda x: ["a"], "expected real numbers"),
+        (lambda x: line(x) * 1j, "expected real numbers .their dtype is complex128"),
+        (lambda x: [], "expected at least one"),
         (lambda x: np.zeros(4), "residual_sum=0.0"),
         (lambda x: np.ones(2), "m=2, p=2"),
     ],
@@ -516,6 +523,14 @@ def test_residuals_of_nothing_that_moves():
 def test_residuals_that_are_none(fit, residuals, says):
     with np.errstate(all="ignore"), pytest.raises(InvalidArgumentError, match=says):
         covariance_at(fit, residuals=residuals)
+
+
+def test_what_residuals_raise_is_not_renamed(fit):
+    def broken(x):
+        raise ValueError("theirs")
+
+    with pytest.raises(ValueError, match=r"^theirs$"):
+        covariance_at(fit, residuals=broken)
 
 
 def test_residuals_are_always_as_many(fit):

@@ -123,7 +123,11 @@ def steps(needed: Array, end: float) -> tuple[Array, Array]:
 
 
 def _read(needed: Mapping[str, ArrayLike]) -> dict[str, Array]:
-    table = {name: np.array(row, dtype=np.float64) for name, row in needed.items()}
+    if not isinstance(needed, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidArgumentError(
+            f"needed={needed!r}: expected a dict of solvers, with a number for each problem"
+        )
+    table = {name: _row(name, row) for name, row in needed.items()}
     if not table:
         raise InvalidArgumentError("needed is empty: expected at least one solver")
     first, problems = next((name, row.shape) for name, row in table.items())
@@ -143,6 +147,15 @@ def _read(needed: Mapping[str, ArrayLike]) -> dict[str, Array]:
                 f"needed[{name!r}] holds {bad[0]}: expected evaluations/(n + 1), or inf"
             )
     return table
+
+
+def _row(name: str, row: ArrayLike) -> Array:
+    try:
+        return np.array(row, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(
+            f"needed[{name!r}]={row!r}: expected a number for each problem"
+        ) from error
 
 
 def _end(table: Mapping[str, Array]) -> float:

@@ -106,5 +106,5 @@ def shorter(share: float, slope: float, rise: float) -> float:
         The value at `share` of it, less that at its beginning.
     """
     bend = 2.0 * (rise - share * slope)
-    lowest = -slope * share**2 / bend if bend < math.inf else 0.0
+    lowest = -slope * share**2 / bend if 0.0 < bend < math.inf else 0.0
     return min(max(lowest, LEAST_SHARE * share), LARGEST_SHARE * share)

@@ -59,9 +59,13 @@ class Estimate:
 
     @property
     def inverse(self) -> Array:
-        """The inverse of the Hessian (k, k); NaN where the surface is not definite."""
+        """The inverse of the Hessian (k, k); NaN where the surface is not definite.
+
+        inf where the surface is so flat that a number overflows.
+        """
         spread = _spread(self.axes, self.curvature)
-        return (spread.T @ spread) / self.unit
+        with np.errstate(over="ignore"):
+            return (spread.T @ spread) / self.unit
 
     @property
     def offset(self) -> Array:

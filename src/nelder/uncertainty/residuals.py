@@ -105,10 +105,16 @@ def gauss_newton(evaluated: Evaluated, residuals: Callable[[Array], Any]) -> Sum
 
 def _read(residuals: Callable[[Array], Any], x: Array, m: int | None = None) -> Array:
     """Return the residuals at x as one array (m,)."""
+    given = residuals(x.copy())
     try:
-        values = np.asarray(residuals(x.copy()), dtype=np.float64).ravel()
+        values = np.asarray(given)
+        if values.dtype.kind == "c":
+            raise TypeError(f"their dtype is {values.dtype}")
+        values = values.astype(np.float64).ravel()
     except (TypeError, ValueError) as error:
         raise InvalidArgumentError(f"residuals: expected real numbers ({error})") from error
+    if not values.size:
+        raise InvalidArgumentError("residuals: expected at least one, got an empty array")
     if m is not None and values.size != m:
         raise InvalidArgumentError(f"residuals: {values.size} of them at {x}, {m} at the minimum")
     return values
