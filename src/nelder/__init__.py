@@ -33,6 +33,7 @@ from nelder.errors import (
 from nelder.evaluate.native import NativeObjective
 from nelder.minima import Minimum, MultistartProgress, MultistartResult
 from nelder.minimize import minimize
+from nelder.minimize_global import GlobalResult, minimize_global
 from nelder.multistart import multistart
 from nelder.optimizer import Optimizer
 from nelder.result import History, IntermediateResult, Progress, Result, Simplex, Status
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from nelder.evaluate.command import Command, InputFile, Template
     from nelder.evaluate.output import Output
     from nelder.journal.reading import load
-    from nelder.minimize_global import GlobalResult, minimize_global
     from nelder.plots import plot_profile
     from nelder.scipy import scipy_method
     from nelder.search.subspaces import Subspaces
@@ -115,7 +115,6 @@ _LAZY = {
     "Command": "nelder.evaluate.command",
     "Covariance": "nelder.uncertainty",
     "Doubt": "nelder.uncertainty",
-    "GlobalResult": "nelder.minimize_global",
     "Hessian": "nelder.uncertainty",
     "InputFile": "nelder.evaluate.command",
     "Output": "nelder.evaluate.output",
@@ -123,7 +122,6 @@ _LAZY = {
     "Template": "nelder.evaluate.command",
     "least_squares_scale": "nelder.uncertainty",
     "load": "nelder.journal.reading",
-    "minimize_global": "nelder.minimize_global",
     "plot_profile": "nelder.plots",
     "scipy_method": "nelder.scipy",
 }

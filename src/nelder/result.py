@@ -423,7 +423,7 @@ class Result(_Record):
             f"{name:>{width}}: " + value.replace("\n", "\n" + " " * (width + 2))
             for name, value in rows
         ]
-        return "\n".join([f"nelder.Result: {self.message}", *lines])
+        return "\n".join([f"nelder.{type(self).__name__}: {self.message}", *lines])
 
     def _repr_html_(self) -> str:
         cells = "".join(
@@ -432,6 +432,6 @@ class Result(_Record):
             for name, value in self._rows()
         )
         return (
-            f"<table><caption>nelder.Result: {html.escape(self.message)}</caption>"
+            f"<table><caption>nelder.{type(self).__name__}: {html.escape(self.message)}</caption>"
             f"<tbody>{cells}</tbody></table>"
         )
