@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.boxes import read_box
 from nelder.errors import InvalidArgumentError, missing_extra
 from nelder.options import is_whole
 from nelder.parameters import Parameters
@@ -90,50 +91,15 @@ def _sampled(bounds: Any, starts: object, sampler: str, seed: int) -> tuple[Para
         raise InvalidArgumentError(
             f"x0s=None, bounds={bounds!r}: expected starts, or bounds to sample in"
         )
-    parameters = Parameters.read(_middle(bounds), bounds)
+    parameters = read_box(bounds, "as starts are sampled in them; or give x0s")
     lower, upper = parameters.lower, parameters.upper
-    with np.errstate(over="ignore"):
-        width = upper - lower
-    for i in np.flatnonzero(~np.isfinite(width)).tolist():
-        where = parameters.names[i] if parameters.names else f"bounds[{i}]"
-        raise InvalidArgumentError(
-            f"{where}=({lower[i]}, {upper[i]}): expected finite bounds, as starts are sampled in "
-            "them; or give x0s"
-        )
     count: Any = PER_COORDINATE * int(np.count_nonzero(lower < upper)) or 1
     if starts is not None:
         count = starts
     if not (is_whole(count) and count > 0):
         raise InvalidArgumentError(f"starts={starts!r}: expected a whole number above 0")
     unit = _SAMPLERS[sampler](len(lower), int(count), seed)
-    return parameters, np.clip(lower + width * unit, lower, upper)
-
-
-def _middle(bounds: Any) -> Any:
-    """Return a start of the structure of `bounds`: any, as the parameters are read from it."""
-    if isinstance(bounds, Mapping):
-        items = cast("Mapping[Any, Any]", bounds).items()
-        return {key: _of_name(part) for key, part in items}
-    low = getattr(bounds, "lb", None)
-    if low is not None:
-        return np.zeros(np.shape(low)) if np.ndim(low) else 0.0
-    try:
-        rows = list(bounds)
-    except TypeError as error:
-        raise InvalidArgumentError(f"bounds={bounds!r}: expected pairs (low, high)") from error
-    return np.zeros(len(rows))
-
-
-def _of_name(bounds: Any) -> Any:
-    """Return the same for the bounds of a name: a pair of numbers or of arrays, or names again."""
-    if isinstance(bounds, Mapping):
-        return _middle(bounds)
-    ends = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
-    try:
-        low, high = ends
-        return np.zeros(np.broadcast_shapes(np.shape(low), np.shape(high)))
-    except (TypeError, ValueError):
-        return 0.0  # whoever reads the bounds says what is wrong
+    return parameters, np.clip(lower + (upper - lower) * unit, lower, upper)
 
 
 def _sobol(dim: int, count: int, seed: int) -> Array:

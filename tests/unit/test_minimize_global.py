@@ -17,6 +17,7 @@ from nelder.core.bounds import Box
 from nelder.core.coefficients import Adaptive
 from nelder.core.convergence import Tolerance
 from nelder.minimize_global import GlobalResult, minimize_global
+from nelder.search.ahead import plan
 from nelder.search.space import Space
 from nelder.search.whole_box import WholeBox, _Hopeless
 
@@ -340,10 +341,10 @@ class TestTheRules:
         machine = told(10.0, 10.5, *[11.0, 11.0, 10.5] * 3)
         assert machine.nit == 3
         assert machine.values.tolist() == [10.0, 10.5]
-        assert _Hopeless(machine, 4.9)()  # 0.5 < 0.1·(10 - 4.9)
-        assert not _Hopeless(machine, 5.1)()
-        assert not _Hopeless(machine, 11.0)()  # a new best
-        assert not _Hopeless(told(10.0, 10.5, *[11.0, 11.0, 10.5] * 2), 0.0)()  # too early
+        assert _Hopeless(machine, lambda: 4.9)()  # 0.5 < 0.1·(10 - 4.9)
+        assert not _Hopeless(machine, lambda: 5.1)()
+        assert not _Hopeless(machine, lambda: 11.0)()  # a new best
+        assert not _Hopeless(told(10.0, 10.5, *[11.0, 11.0, 10.5] * 2), lambda: 0.0)()  # too early
 
     def test_it_is_looked_at_every_third_iteration(self):
         space = Space(np.zeros(1), Box(np.full(1, -9.0), np.full(1, 9.0), True))
@@ -352,7 +353,7 @@ class TestTheRules:
         )
         for value in (10.0, 14.0, *[15.0, 15.0, 14.0] * 3):
             machine.tell(value)
-        hopeless = _Hopeless(machine, 0.0)
+        hopeless = _Hopeless(machine, lambda: 0.0)
         assert not hopeless()  # 4 is more than a tenth of 10
         for value in (15.0, 15.0, 10.1):
             machine.tell(value)
@@ -388,6 +389,53 @@ class TestTheRules:
         result = minimize_global(rastrigin, [(-5.12, 5.0)] * 2, seed=1)
         assert result.nabandoned > 0
         assert sum(m.count for m in result.minima) == result.nlocal - result.nabandoned
+
+
+class TestWhatComesLater:
+    def search(self):
+        return WholeBox(seed=5).start(
+            np.zeros(2), Box(np.array([-3.0, -2.0]), np.array([3.0, 2.0]), True)
+        )
+
+    def starts(self, count):
+        """The random points of a search's first `count` local searches."""
+        unit = np.random.default_rng(5).random((count, 4, 2)) - 0.5
+        return 0.8 * np.array([6.0, 4.0]) * unit
+
+    def test_spare_workers_evaluate_the_starts_of_the_next_searches(self):
+        planned = list(plan(self.search(), {}, 12).values())
+        points = np.array([p.x for p in planned]).reshape(3, 4, 2)
+        assert points == pytest.approx(self.starts(3))
+        assert [p.share for p in planned] == [1.0] * 4 + [0.9] * 8
+
+    def test_and_go_on_from_there(self):
+        search = self.search()
+        known = {p.x.tobytes(): camel(p.x) for p in plan(search, {}, 12).values()}
+        for x in search.stage.needed():
+            search.stage.tell(known.pop(x.tobytes()))
+        search.advance()  # to the axes
+        planned = list(plan(search, known, 6).values())
+        assert [p.share for p in planned] == [1.0] * 2 + [0.9] * 4
+        lowest = [min(starts, key=camel) for starts in self.starts(3)[1:]]
+        simplexes = np.array([p.x for p in planned[2:]]).reshape(2, 2, 2)
+        for simplex, start in zip(simplexes, lowest, strict=True):  # the other two vertices
+            assert np.abs(simplex - start).max(axis=1) == pytest.approx([1.5, 1.0])
+
+    def test_nothing_is_planned_beyond_the_budget(self):
+        assert len(plan(self.search(), {}, 50, evaluations=7)) == 7
+
+    def test_it_leaves_the_search_as_it_is(self):
+        one, other = self.search(), self.search()
+        known = {}
+        while one.nfev < 900:
+            for planned in plan(one, known, 9).values():
+                known[planned.x.tobytes()] = camel(planned.x)
+            assert one.stage.x.tobytes() == other.stage.x.tobytes()
+            for search in (one, other):
+                search.stage.tell(camel(search.stage.x))
+                if search.stage.done or search.pauses:
+                    search.advance()
+        assert len(one.locals) == len(other.locals) > 2
 
 
 class TestOddObjectives:
@@ -489,6 +537,15 @@ class TestWays:
         assert same(result, minimize_global(camel, BOX, maxfev=700))
         assert sizes[0] == 4  # the random points are evaluated together
         assert sizes[1] == 2  # and what is next on each axis
+
+    @pytest.mark.parametrize(
+        "watched",
+        [{"history": True}, {"callback": lambda xk: None}, {"progress": lambda now: None}],
+    )
+    def test_who_watches_changes_nothing(self, watched):
+        """Evaluations are made in legs of other lengths; searches are abandoned where they were."""
+        box = [(-5.12, 5.0)] * 2
+        assert same(minimize_global(rastrigin, box, **watched), minimize_global(rastrigin, box))
 
     def test_native(self):
         assert same(minimize_global(native_camel, BOX), minimize_global(camel, BOX))

@@ -240,10 +240,10 @@ def _loop(
         if recorder is not None:
             points, values = recorder.room(search.nfev)
             left = min(left, len(values))
-        iterations = min(budget.maxiter - search.nit, UNLIMITED)
+        iterations = min(budget.maxiter - search.nit, search.patience or UNLIMITED)
         if observers.callback is not None:
             iterations = min(iterations, 1)
-        if search.pauses:
+        if search.pauses and search.patience is None:
             left = min(left, search.stage.waiting)
         if iterations <= 0:  # the first simplex is asked for all the same, and no more
             left, iterations = min(left, search.stage.waiting), 1

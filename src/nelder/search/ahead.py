@@ -22,6 +22,7 @@ __all__ = ["LEAST", "Planned", "plan"]
 
 Array = NDArray[np.float64]
 
+LATER = 0.9  # the share of what parts of a search need that it has not come to yet
 LEAST = 1e-3  # a point less probable than this is not worth an evaluation
 FARTHEST = 100  # evaluations ahead: a simplex that has closed up may want the same points for ever
 
@@ -52,7 +53,7 @@ def plan(
     Parameters
     ----------
     search : Search
-        It is left as it is.
+        It is left as it is; the searches that it says come later are told what is known.
     known : mapping
         Values that are known already, by the bytes of their points.
     points : int
@@ -74,6 +75,15 @@ def plan(
     nodes: list[tuple[float, int, Search, float | Array | None, float]] = [
         (-1.0, next(number), search, None, min(evaluations, max(FARTHEST, search.stage.waiting)))
     ]
+    if least < LATER:
+        left = evaluations - search.stage.waiting
+        for part in search.later(points):
+            _catch_up(part, known)
+            left -= part.nfev
+            if left <= 0:
+                break
+            nodes.append((-LATER, next(number), part, None, min(left, FARTHEST)))
+            left -= part.stage.waiting
     while nodes and len(planned) < points:
         minus, _, node, told, left = heapq.heappop(nodes)
         if isinstance(told, np.ndarray):
@@ -96,6 +106,17 @@ def plan(
             if -minus * share >= least:
                 heapq.heappush(nodes, (minus * share, next(number), node, what, left))
     return planned
+
+
+def _catch_up(search: Search, known: Mapping[bytes, float]) -> None:
+    """Tell a search all that is known."""
+    while not search.done:
+        value = known.get(search.stage.x.tobytes())
+        if value is None:
+            return
+        search.stage.tell(value)
+        if search.stage.done or search.pauses:
+            search.advance()
 
 
 def _tell(search: Search, value: float, known: Mapping[bytes, float], left: float) -> int:

@@ -39,10 +39,13 @@ class Until:
     part : Stage or Search
     condition : callable
         Asked after every evaluation.
+    every : int, optional
+        It may hold only where the part's iterations are a multiple of this.
     """
 
     part: Part
     condition: Callable[[], bool]
+    every: int | None = None
 
 
 Course = Generator["Part | Until", None, Status]
@@ -84,6 +87,7 @@ class CourseSearch(Search):
         self._lowest: tuple[Array, float] = (space.x0, math.inf)  # of these
         self._simplex = Simplex(space.x0.reshape(1, -1), np.full(1, math.nan))
         self._condition: Callable[[], bool] | None = None
+        self._every: int | None = None
         self._part: Part
         self._course: Course | None = write(self) if space.n else _one_point(self)
         self._resume()
@@ -138,6 +142,12 @@ class CourseSearch(Search):
         return isinstance(self._part, Search) and self._part.pauses
 
     @property
+    def patience(self) -> int | None:
+        """After how many iterations the condition may hold, where the course says so."""
+        every = self._every
+        return None if every is None else every - self._part.nit % every
+
+    @property
     def lowest(self) -> tuple[Array, float]:
         """The lowest point of all parts, (dim,), and its value."""
         part = self._part
@@ -174,7 +184,7 @@ class CourseSearch(Search):
     def clone(self) -> CourseSearch:
         """Return an independent search in the same state, that ends with the part."""
         twin = copy.copy(self)  # whatever is not cloned below is replaced, never changed
-        twin._course = twin._condition = None
+        twin._course = twin._condition = twin._every = None
         twin._enter(self._part.clone())
         twin._entered = self._entered
         return twin
@@ -215,9 +225,9 @@ class CourseSearch(Search):
                 finite = self.best[1] < math.inf
                 self.status = end.value if finite else Status.NO_FINITE_VALUE
                 return
-            self._condition = None
+            self._condition = self._every = None
             if isinstance(following, Until):
-                self._condition = following.condition
+                self._condition, self._every = following.condition, following.every
                 following = following.part
             self._enter(following)
             self._entered = {name: getattr(following, name, 0) for name in COUNTS}

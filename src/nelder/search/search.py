@@ -96,6 +96,21 @@ class Search:
         """Return further fields of `nelder.Result`, by name."""
         return {}
 
+    @property
+    def patience(self) -> int | None:
+        """With `pauses`: after how many iterations `advance` has something to decide, if known.
+
+        None where that may be after each evaluation.
+        """
+        return None
+
+    def later(self, count: int) -> list[Search]:
+        """Return at most `count` searches that will be parts of this one, whatever it finds now.
+
+        Who looks ahead tells them what is known of their points.
+        """
+        return []
+
     def clone(self) -> Search:
         """Return an independent search in the same state, to look ahead with.
 

@@ -14,8 +14,10 @@ time. Points are moved to the nearest bound: the transform would bend straight v
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,10 +28,11 @@ from nelder.core.convergence import Tolerance
 from nelder.core.machine import Machine, Points
 from nelder.core.simplexes import axis_steps
 from nelder.options import check_whole
-from nelder.result import Simplex
+from nelder.result import Simplex, Status
 from nelder.search.course import Course, CourseSearch, Part, Until
 from nelder.search.lines import Lines
 from nelder.search.method import Method
+from nelder.search.search import Search
 from nelder.search.space import Space
 
 if TYPE_CHECKING:
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Local", "WholeBox", "WholeBoxSearch"]
 
 Array = NDArray[np.float64]
-Steps = Generator["Part | Until", None, "Local"]
 
 STARTS = 2  # random points for each coordinate, of which a search begins at the lowest
 INNER = 0.8  # of the box: where they lie
@@ -49,6 +51,7 @@ RESTARTS = 3  # around a new best, while they gain
 SMALLER = 0.3  # of the steps, from one to the next, in the other direction
 CHECKS = (8, 16, 32, 64, 128)  # places on each axis when it is seen whether the lines add up
 AGREED = 0.1  # of what they promise: so near it has to come
+FARTHEST = 4  # times as many searches ahead as are wanted: some are known to their ends
 LEAST = 1e-6  # of the box: the first steps after the lines, at least
 
 
@@ -114,38 +117,57 @@ class WholeBoxSearch(CourseSearch):
         What each local search that has ended found, with the restarts around it.
     """
 
+    fleeting = True  # what is known ahead may be needed much later: none of it is dropped
+
     def __init__(self, space: Space, method: WholeBox) -> None:
         self.locals: list[Local] = []
-        self._method = method
+        self._random = np.random.default_rng(method.seed)
         self._bounds = space.free_bounds()
         self._width = self._bounds[1] - self._bounds[0]
-        super().__init__(space, lambda _: self._all())
+        self._coming: deque[_Coming] = deque()
+        self._best = math.inf  # of the local searches that have ended
+        first = space.x0 if method.from_start else None
+        super().__init__(space, lambda _: self._all(first))
 
-    def _all(self) -> Course:
+    def later(self, count: int) -> list[Search]:
+        """Return the local searches that come next, as far as they are not known to their ends."""
+        waiting = [coming.search for coming in self._coming if not coming.search.done]
+        while len(waiting) < count and len(self._coming) < FARTHEST * count:
+            starts = self._starts()
+            waiting.append(CourseSearch(self.space, partial(self._alone, starts)))
+            self._coming.append(_Coming(starts, waiting[-1]))
+        return waiting[:count]
+
+    def _all(self, first: Array | None) -> Course:
         """Search from one random start after the other; it does not end by itself."""
-        random = np.random.default_rng(self._method.seed)
-        best = math.inf
         while True:
-            x, f = yield from self._begin(random)
+            starts = self._coming.popleft().starts if self._coming else self._starts()
+            if first is not None and not self.locals:
+                starts[0] = first[self.space.free]
+            x, f = yield from self._lowest_of(starts)
             steps = SIZE * self._width
             if not self.locals and f < math.inf:
                 x, f, steps = yield from self._lines(x, f)
-            found = yield from self._local(x, f, steps, best)
-            self.locals.append(found)
-            if found.f < best:
-                yield from self._around(found)
-                best = self.locals[-1].f
+            yield from self._once(self, self.locals, x, f, steps, lambda: self._best)
+            self._best = min(self._best, self.locals[-1].f)
 
-    def _begin(self, random: np.random.Generator) -> Generator[Part, None, tuple[Array, float]]:
-        """Return the lowest of some random points (n,), and its value."""
+    def _alone(self, starts: Array, search: CourseSearch) -> Course:
+        """Search from the lowest of some points, while that may become a new best."""
+        x, f = yield from self._lowest_of(starts)
+        yield from self._once(search, [], x, f, SIZE * self._width, lambda: self.lowest[1])
+        return Status.CONVERGED
+
+    def _starts(self) -> Array:
+        """Return random points (m, n)."""
         lower, upper = self._bounds
-        unit = random.random((STARTS * self.n, self.n)) - 0.5
-        starts = 0.5 * lower + 0.5 * upper + INNER * self._width * unit
-        if self._method.from_start and not self.locals:
-            starts[0] = self.space.x0[self.space.free]
-        values = yield from self._values(starts)
+        unit = self._random.random((STARTS * len(lower), len(lower))) - 0.5
+        return 0.5 * lower + 0.5 * upper + INNER * self._width * unit
+
+    def _lowest_of(self, points: Array) -> Generator[Part, None, tuple[Array, float]]:
+        """Return the lowest of some points (m, n), and its value."""
+        values = yield from self._values(points)
         at = int(values.argmin())
-        return starts[at], float(values[at])
+        return points[at], float(values[at])
 
     def _lines(self, x: Array, f: float) -> Generator[Part, None, tuple[Array, float, Array]]:
         """Search along the axes while they add up; return the best point, its value, and steps."""
@@ -171,41 +193,63 @@ class WholeBoxSearch(CourseSearch):
         yield stage
         return stage.values
 
-    def _local(self, x: Array, f: float, steps: Array, best: float) -> Steps:
-        """Search from `x` (n,), unless it becomes plain that nothing below `best` comes of it."""
+    def _once(
+        self,
+        search: CourseSearch,
+        found: list[Local],
+        x: Array,
+        f: float,
+        steps: Array,
+        best: Callable[[], float],
+    ) -> Generator[Part | Until]:
+        """Search from `x` (n,), unless it becomes plain that nothing below `best` comes of it.
+
+        A new best is searched around with smaller steps, to alternate sides, while that gains. What
+        is found is appended to `found`.
+        """
+        machine = self._machine(x, f, steps)
+        yield Until(machine, _Hopeless(machine, best), EVERY)
+        found.append(Local(*machine.best, machine.done, _simplex(machine)))
+        steps = SIZE * self._width
+        for _ in range(RESTARTS if found[-1].f < best() else 0):
+            steps = -SMALLER * steps
+            search.restarts += 1
+            machine = self._machine(found[-1].x[self.space.free], found[-1].f, steps)
+            yield machine
+            if not machine.best[1] < found[-1].f:
+                return
+            found[-1] = Local(*machine.best, True, _simplex(machine))
+
+    def _machine(self, x: Array, f: float, steps: Array) -> Machine:
+        """Return a simplex at `x` (n,), whose value is known."""
         space = self.space
         simplex = space.embed(axis_steps(x, steps, *self._bounds))
         values = np.full(self.n + 1, math.nan)
         values[0] = f
-        machine = space.machine(
+        return space.machine(
             space.enter(simplex),
             values,
             coefficients=Adaptive()(self.n),
             test=Tolerance().test,
         )
-        if best < math.inf:
-            yield Until(machine, _Hopeless(machine, best))
-        else:
-            yield machine
-        x, f = machine.best
-        return Local(x, f, machine.done, Simplex(machine.vertices, machine.values))
 
-    def _around(self, found: Local) -> Generator[Part | Until]:
-        """Search around a new best, with smaller steps to alternate sides, while that gains."""
-        steps = SIZE * self._width
-        for _ in range(RESTARTS):
-            steps = -SMALLER * steps
-            self.restarts += 1
-            again = yield from self._local(found.x[self.space.free], found.f, steps, math.inf)
-            if not again.f < found.f:
-                return
-            found = self.locals[-1] = again
+
+@dataclass(frozen=True)
+class _Coming:
+    """A local search that comes later: where it starts, and the search as far as it is known."""
+
+    starts: Array
+    search: Search
+
+
+def _simplex(machine: Machine) -> Simplex:
+    return Simplex(machine.vertices, machine.values)
 
 
 class _Hopeless:
     """Whether a simplex closes up above what is known to be the best."""
 
-    def __init__(self, machine: Machine, best: float) -> None:
+    def __init__(self, machine: Machine, best: Callable[[], float]) -> None:
         self._machine = machine
         self._best = best
         self._next = EVERY
@@ -216,5 +260,5 @@ class _Hopeless:
             return False
         self._next = machine.nit + EVERY
         lowest, *_, highest = machine.values.tolist()
-        above = lowest - self._best
+        above = lowest - self._best()
         return above > 0.0 and highest - lowest < CLOSED * above
