@@ -378,6 +378,27 @@ def test_the_minimum_at_bounds(bounds_method, x0):
     assert np.all(points[:, :9] <= 1.0)
 
 
+def test_no_point_beyond_a_bound_is_evaluated_as_one_on_it():
+    seen = Seen(lambda x: float(np.arange(1.0, 7.0) @ (x - [0.2, 0.3, 0.4, 5.0, 5.0, -5.0]) ** 2))
+    method = Subspaces(bounds_method="clip", probe=False)
+    result = nelder.minimize(seen, np.full(6, 0.5), bounds=[(0.0, 1.0)] * 6, method=method)
+    assert_allclose(result.x, [0.2, 0.3, 0.4, 1.0, 1.0, 0.0], atol=1e-7)
+    until = next(i for i, x in enumerate(seen.points) if np.abs(x - result.x).max() < 1e-7)
+    points = np.array(seen.points[:until])  # the rest may meet in rounding
+    assert len(np.unique(points, axis=0)) == until
+
+
+def test_slopes_at_bounds_are_measured_inside():
+    random = np.random.default_rng(2)
+    axes, _ = np.linalg.qr(random.standard_normal((12, 12)))
+    lowest = 1.5 * random.standard_normal(12)
+    seen = Seen(lambda x: float(np.geomspace(1.0, 1e3, 12) @ (axes.T @ (x - lowest)) ** 2))
+    method = Subspaces(bounds_method="clip")
+    nelder.minimize(seen, np.linspace(-0.5, 0.7, 12), bounds=[(-1, 1)] * 12, method=method)
+    assert np.count_nonzero(np.abs(seen.points[-1]) == 1.0) > 3
+    assert len(np.unique(seen.points[:400], axis=0)) >= 395  # in a corner both ways end
+
+
 def test_points_that_overflow_in_the_bounds_are_not_asked_for():
     seen = Seen(lambda x: float(np.exp(np.minimum(700.0, 50.0 * np.abs(x).sum()))))
     result = search(seen, [0.5, 0.7, 0.0], bounds=[(0, 2), (0.7, 0.7), (-1, None)])

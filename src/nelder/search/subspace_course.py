@@ -32,6 +32,7 @@ from nelder.search.subspace_directions import (
     updated,
 )
 from nelder.search.subspace_lines import (
+    UNKNOWN,
     independent,
     next_signs,
     next_steps,
@@ -243,30 +244,45 @@ class _Walk:
         """Search along axis `i`."""
         f, here = self._f, float(self._z[i])
         points = self._along(i, here + step, here - step)
+        points = points[points[:, i] != here]  # not those that a bound has moved back
         look = self._space.points(points, f)
         yield look
         at = [here, *points[: look.count, i].tolist()]
         values = [f, *look.values[: look.count].tolist()]
-        if look.count == 1:  # lower at once
-            points = self._along(i, here + 2.0 * step)
-            at.append(float(points[0, i]))
-            values.append((yield from self._value(points)))
-        ranks = sorted(range(3), key=values.__getitem__)
+        if look.count == 1 and look.found == 0:  # lower at once
+            further = here + 2.0 * math.copysign(step, at[1] - here)
+            yield from self._look_at(i, further, at, values)
+        ranks = sorted(range(len(at)), key=values.__getitem__)
         at, values = [at[rank] for rank in ranks], [values[rank] for rank in ranks]
-        lowest, best = values[0], at[0]
-        guess = parabola(at, values)
+        width = max(abs(there - at[0]) for there in at)
+        rise = values[-1] - values[0] if values[-1] > values[0] else 0.0
+        beside = min(1, len(at) - 1)  # 0 where the step is lost in rounding
+        line = _Line(self._along(i, at[beside])[0], values[beside], width, rise)
+        guess = parabola(at, values) if len(at) == 3 else UNKNOWN
         self._curvatures[i] = guess.curvature
         if guess.step:
-            points = self._along(i, best + guess.step)
-            value = yield from self._value(points)
-            if value < lowest:
-                lowest, best = value, float(points[0, i])
-        other = self._along(i, at[1])[0]
-        if lowest < f:
-            self._z, self._f = self._along(i, best)[0], lowest
-        width = max(abs(at[1] - at[0]), abs(at[2] - at[0]))
-        rise = values[2] - values[0] if values[2] > values[0] else 0.0
-        return _Line(other, values[1], width, rise)
+            yield from self._look_at(i, at[0] + guess.step, at, values)
+        lowest = int(values[-1] < values[0]) * (len(at) - 1)
+        if values[lowest] < f:
+            self._z, self._f = self._along(i, at[lowest])[0], values[lowest]
+        return line
+
+    def _look_at(
+        self, i: int, to: float, at: list[float], values: list[float]
+    ) -> Generator[Stage, None, None]:
+        """Evaluate the point with coordinate `i` moved to `to`, unless it is one of those known.
+
+        Parameters
+        ----------
+        i : int
+        to : float
+        at, values : list of float
+            The coordinates that are known, and their values; this one is added.
+        """
+        point = self._along(i, to)
+        if float(point[0, i]) not in at:
+            values.append((yield from self._value(point)))
+            at.append(float(point[0, i]))
 
     def _along(self, i: int, *at: float) -> Array:
         """Return this point with coordinate `i` replaced, (len(at), n)."""
@@ -389,6 +405,7 @@ class _Walk:
             How far from here that was along each axis.
         """
         lengths = BESIDE * self._length * np.where(self._slopes > 0.0, -1.0, 1.0)
+        lengths = self._inward(lengths)
         points = self._fit(self._z + lengths[:, None] * self._directions)
         look = self._space.points(points)
         yield look
@@ -402,6 +419,18 @@ class _Walk:
         else:
             self._directions, self._slopes = updated(self._directions, self._slopes, step, slopes)
         return look, np.abs(points - self._z).max(axis=0)
+
+    def _inward(self, lengths: Array) -> Array:
+        """Return lengths along the directions (n,), turned round where that way is a bound only."""
+        if self._bounds is None:
+            return lengths
+        steps = lengths[:, None] * self._directions
+        lower, upper = self._bounds
+        forth, back = (
+            np.any((points < lower) | (points > upper), axis=1)
+            for points in (self._z + steps, self._z - steps)
+        )
+        return np.where(forth & ~back, -lengths, lengths)
 
     def _note_lower(self, z: Array, f: float) -> None:
         """Remember a point to go to when the directions are left, if it is lower."""

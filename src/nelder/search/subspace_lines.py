@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from nelder.core.quadratic import fit_quadratic
 from nelder.core.trust_region import minimum_within
 
-__all__ = ["Parabola", "independent", "next_signs", "next_steps", "parabola", "quadratic_step"]
+__all__ = [
+    "UNKNOWN",
+    "Parabola",
+    "independent",
+    "next_signs",
+    "next_steps",
+    "parabola",
+    "quadratic_step",
+]
 
 Array = NDArray[np.float64]
 
@@ -44,6 +52,9 @@ class Parabola(NamedTuple):
     curvature: float
 
 
+UNKNOWN = Parabola(0.0, math.nan)
+
+
 def parabola(offsets: Sequence[float], values: Sequence[float]) -> Parabola:
     """Return where the parabola through three points of a line is lowest, within reach.
 
@@ -57,7 +68,7 @@ def parabola(offsets: Sequence[float], values: Sequence[float]) -> Parabola:
     d1, d2 = offsets[1] - offsets[0], offsets[2] - offsets[0]
     rise1, rise2 = values[1] - best, values[2] - best
     if not (rise1 < math.inf and rise2 < math.inf and d1 and d2 and d1 != d2):
-        return Parabola(0.0, math.nan)
+        return UNKNOWN
     curvature = 2.0 * (rise1 / d1 - rise2 / d2) / (d1 - d2)
     slope = rise1 / d1 - 0.5 * curvature * d1
     reach = LINE_REACH * max(abs(d1), abs(d2))
