@@ -310,7 +310,7 @@ def run() -> Report:
             "The 18 problems are those of Moré, Garbow and Hillstrom's first 22 functions, the "
             "smallest instance of each, without the badly scaled numbers 3, 4 and 10 and without "
             "21, which is Rosenbrock's again. Constants were chosen on these and the rest of "
-            "that collection. The 15 others, from Moré and Wild, were not looked at before.",
+            "that collection, and none on the 15 others, from Moré and Wild.",
             "nelder with noise=True answers with the point and value that it estimates, CMA-ES "
             "with the mean of its last distribution (its `xfavorite`), all others with the point "
             "of the lowest value they saw. So does BOBYQA, which under noise ends with an error.",

@@ -412,6 +412,14 @@ def test_an_unbounded_objective():
     assert result.x.tobytes() == calls[59].tobytes()
 
 
+def test_an_objective_that_falls_without_end():
+    result = minimize(Noisy(fun=lambda x: 10.0 * float(np.sum(x))), maxfev=20_000)
+    assert result.status is Status.UNBOUNDED
+    result = minimize(Noisy(100.0, fun=lambda x: float(np.sum(x))), maxfev=2_000)  # a slow one
+    assert result.status is Status.MAXFEV
+    assert result.fun < -1e5
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_nothing_but_failures(value):
     result = minimize(lambda x: value, on_failure="worst")

@@ -45,11 +45,7 @@ HALF = 0.5  # of the first steps: the second simplex, before half of the budget
 RACE = 0.05  # of the budget
 PLANNED = 300  # times n + 1: the budget where none is given
 
-LEVEL, LOWEST, HIGHEST = (
-    10.0,
-    2.0,
-    100.0,
-)  # times the noise: how high points lie, at first and at all
+LEVEL, LOWEST, HIGHEST = 10.0, 2.0, 100.0  # times the noise: how high points may lie
 TIGHTER, WIDER = 0.8, 1.1  # times the level, where values scatter around the surface
 POOR, GOOD = 1.1, 1.0  # by more, or by less, than so many times the noise
 FULL = 0.95  # times the level, where more points would not be fitted: less is left to bias
@@ -116,6 +112,7 @@ class _Noisy:
         self._samples = Samples(search.n)
         self._centres: list[_Centre] = []
         self._leader = (math.inf, 0)  # the value of the best vertex, and evaluations when it came
+        self._first = np.empty(0)  # the first repeats
         self._repeats = 0
         self.negligible = False
 
@@ -197,10 +194,9 @@ class _Noisy:
     def descend(self, machine: Machine) -> Steps:
         """Run the simplex until its vertices differ by noise alone, or it has converged.
 
-        Its best vertex is evaluated again when that seems so, or when it has been best for long.
-
-        The first time that happens, a second simplex begins there, half as large as the first and
-        with edges the other way: what noise hid from the one, another may see.
+        Whether they do shows when the best is evaluated again: where it seems so, and where one has
+        been the best for long. The first time, a second simplex begins there, half as large as the
+        first and with edges the other way: what noise hid from the one, another may see.
         """
         second = False
         while True:
@@ -285,7 +281,7 @@ class _Noisy:
                 self._random.standard_normal((new, n)),
             )
             values = yield from self._sample(np.vstack([z, z, region]))
-            self._repeats += 1
+            self._repeats += len(values[:2]) - 1
             self._spread.learn(values[:2])
             if mean_of(values[:2]) <= promised + WORSE * max(1.0, surface.scatter) * surface.noise:
                 centre, value, part = z, promised, min(1.0, LONGER * part)
