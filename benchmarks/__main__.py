@@ -14,6 +14,7 @@ from benchmarks import (
     multistart,
     native,
     nist_fits,
+    noise,
     overhead,
     parallel,
     pool,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[], Report]] = {
     "keras": keras_fit.run,
     "models": models.run,
     "subspaces": subspaces.run,
+    "noise": noise.run,
     "whole_box": whole_box.run,
     "uncertainty": uncertainty.run,
 }

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from nelder.core.leg import Leg
 from nelder.core.machine import Stage
@@ -148,12 +148,12 @@ def result_of(
 ) -> Result:
     """Return the search as it stands as a result."""
     x, fun = search.best
+    details: dict[str, Any] = {"message": status.message, **search.details()}
     return Result(
         x=observers.restore(x),
         fun=fun,
         success=status.success,
         status=status,
-        message=status.message,
         nfev=search.nfev,
         nit=search.nit,
         nshrink=search.nshrink,
@@ -166,7 +166,7 @@ def result_of(
         names=observers.names,
         flat=x.copy(),
         origin=observers.origin,
-        **search.details(),
+        **details,
     )
 
 

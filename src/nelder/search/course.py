@@ -160,7 +160,8 @@ class CourseSearch(Search):
     @property
     def best(self) -> tuple[Array, float]:
         """What the course answers, (dim,), and its value: the lowest point, or `answer`."""
-        return self.lowest if self.answer is None else self.answer
+        lowest = self.lowest
+        return lowest if self.answer is None or lowest[1] == -math.inf else self.answer
 
     @property
     def simplex(self) -> Simplex:

@@ -89,7 +89,12 @@ def noisy(search: CourseSearch, method: NelderMead, maxfev: float) -> Course:
     if not machine.done:
         yield from course.regress(machine)
     yield from course.race(machine)
-    return Status.CONVERGED if machine.done or course.settled else Status.MAXFEV
+    if machine.done:
+        return Status.CONVERGED
+    if not course.settled:
+        return Status.MAXFEV
+    search.extra["message"] = "the last fits gained nothing that the noise does not explain"
+    return Status.CONVERGED
 
 
 @dataclass(frozen=True)
