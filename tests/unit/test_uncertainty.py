@@ -36,9 +36,18 @@ def found():
     return nelder.minimize(bowl, [0.0, 0.0], history=True)
 
 
-def test_a_surface_that_is_almost_flat_warns_of_nothing():
-    result = nelder.minimize(lambda x: 1e-320 * bowl(x), [0.0, 0.0], maxfev=300, history=True)
-    assert not np.isfinite(result.covariance(2.0).standard_errors).any()
+@pytest.mark.parametrize(
+    ("scale", "unit"), [(1e-320, 1.0), (1e-305, 1e-155), (1.0, 1e-155), (1e200, 1e-100)]
+)
+@pytest.mark.parametrize("maxfev", [40, 300])
+@pytest.mark.parametrize("evaluate", [False, True])
+def test_surfaces_beyond_all_measure_warn_of_nothing(scale, unit, maxfev, evaluate):
+    result = nelder.minimize(
+        lambda x: scale * (bowl(x / unit) - 7.0), [unit, 0.3 * unit], maxfev=maxfev, history=True
+    )
+    covariance = result.covariance(2.0, evaluate=evaluate)
+    assert not np.isfinite(covariance.hessian.matrix).all() or scale < 1.0
+    assert repr(covariance)
 
 
 class Counted:

@@ -54,8 +54,9 @@ class Estimate:
     def hessian(self) -> Array:
         """The Hessian in x (k, k)."""
         back = np.linalg.inv(self.axes)
-        hessian = self.unit * (back.T @ self.curvature @ back)
-        return 0.5 * (hessian + hessian.T)
+        with np.errstate(over="ignore"):
+            hessian = self.unit * (back.T @ self.curvature @ back)
+            return 0.5 * (hessian + hessian.T)
 
     @property
     def inverse(self) -> Array:
@@ -70,7 +71,8 @@ class Estimate:
     @property
     def offset(self) -> Array:
         """Where the surface is lowest, from x (k,)."""
-        return -(self.axes @ np.linalg.solve(self.curvature, self.slope))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return -(self.axes @ np.linalg.solve(self.curvature, self.slope))
 
     @property
     def deviation(self) -> float:
@@ -81,11 +83,12 @@ class Estimate:
     @property
     def error(self) -> float:
         """The largest relative error of a standard error, as the other curvatures have it."""
-        errors = np.linalg.norm(_spread(self.axes, self.curvature), axis=0)
-        squares = np.zeros(len(errors))
-        for other in self.others:
-            others = np.linalg.norm(_spread(self.axes, other), axis=0)
-            squares += (others / errors - 1.0) ** 2
+        with np.errstate(all="ignore"):  # of a surface that is too flat or too steep
+            errors = np.linalg.norm(_spread(self.axes, self.curvature), axis=0)
+            squares = np.zeros(len(errors))
+            for other in self.others:
+                others = np.linalg.norm(_spread(self.axes, other), axis=0)
+                squares += (others / errors - 1.0) ** 2
         worst = math.sqrt(squares.max(initial=0.0))
         return worst if worst == worst else math.inf
 

@@ -203,7 +203,8 @@ def principal_axes(steps: Array) -> Array | None:
     steps : ndarray of shape (m, k)
         From where their spread is measured.
     """
-    sizes = np.sqrt((steps * steps).mean(axis=0))
+    with np.errstate(over="ignore"):
+        sizes = np.sqrt((steps * steps).mean(axis=0))
     if not ((sizes > 0.0) & (sizes < math.inf)).all():
         return None
     scaled = steps / sizes
