@@ -113,8 +113,8 @@ class Covariance:
     def _title(self) -> str:
         if not math.isfinite(self.error):
             return "nelder.Covariance: no standard errors"
-        size = f"{100.0 * max(self.error, 1e-5):.1g}"
-        return f"nelder.Covariance: standard errors right to about {size} %"
+        size = _per_cent(max(self.error, 1e-5), 1)
+        return f"nelder.Covariance: standard errors right to about {size}"
 
     def __repr__(self) -> str:
         rows = self._rows()
@@ -181,8 +181,13 @@ def with_error(value: float, error: float) -> str:
     digits = 3
     if abs(value) > error:
         digits += math.floor(math.log10(abs(value))) - math.floor(math.log10(error))
-    relative = f" ({100.0 * error / abs(value):.2g} %)" if value else ""
+    relative = f" ({_per_cent(error / abs(value), 2)})" if value else ""
     return f"{_digits(value, min(digits, 16))} ± {_digits(error, 3)}{relative}"
+
+
+def _per_cent(share: float, digits: int) -> str:
+    """Return a share in per cent, rounded to so many digits; 40 rather than 4e+01."""
+    return f"{float(f'{100.0 * share:.{digits}g}'):g} %"
 
 
 def _digits(value: float, digits: int) -> str:
