@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -15,16 +16,20 @@ from nelder.drive.loop import Observers, drive
 from nelder.drive.schedule import Log, Policy, drive_on
 from nelder.errors import InvalidArgumentError
 from nelder.options import Budget, OnFailure, check_on_failure, check_seconds, check_whole, is_whole
-from nelder.result import Status
+from nelder.result import Origin, Result, Status
 from nelder.search.course import Course, CourseSearch
 from nelder.search.space import Space
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nelder.evaluate.native import NativeObjective
     from nelder.evaluate.pool import Objective
     from nelder.evaluate.python import PythonObjective
     from nelder.evaluation import Pool
+    from nelder.parameters import Parameters
     from nelder.search.method import Method
+    from nelder.search.search import Search
 
 __all__ = ["Means"]
 
@@ -96,6 +101,51 @@ class Means:
         from nelder.evaluate.pool import make_pool
 
         return closing(make_pool(objective, self.workers, self.vectorized, self.timeout))
+
+    def run(
+        self,
+        objective: PythonObjective | NativeObjective,
+        method: Method,
+        begin: Callable[[Method], Search],
+        budget: Budget,
+        observers: Observers,
+        problem: dict[str, Any],
+    ) -> Result:
+        """Return the result of the one search that `begin` starts.
+
+        Parameters
+        ----------
+        objective : PythonObjective or NativeObjective
+        method : Method
+            `begin` gets it as it is with so many workers.
+        begin : callable
+        budget : Budget
+        observers : Observers
+        problem : dict
+            What a journal records beside the method.
+        """
+        if self.here:
+            search = begin(method.for_workers(1))
+            return drive(search, objective, budget, self.policy.on_failure, observers)
+        with self.pool(objective) as pool:
+            method = self.method_for(method, pool.workers)
+            with self.log({**problem, "method": method}) as log:
+                return drive_on(pool, begin(method), budget, self.policy, observers, log)
+
+    def origin(
+        self,
+        objective: PythonObjective | NativeObjective,
+        parameters: Parameters,
+        begin: Callable[[], Search],
+    ) -> Origin:
+        """Return where the results of a search come from."""
+        return Origin(
+            parameters.lower,
+            parameters.upper,
+            parameters.restore if parameters.structured else None,
+            begin,
+            partial(self.measure, objective),
+        )
 
     def measure(
         self, objective: PythonObjective | NativeObjective, points: NDArray[np.float64]

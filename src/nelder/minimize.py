@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nelder.drive.callback import read_callback
-from nelder.drive.loop import Observers, drive
+from nelder.drive.loop import Observers
 from nelder.drive.progress import read_progress
-from nelder.drive.schedule import drive_on
 from nelder.evaluate.objective import read_objective
 from nelder.means import Means
 from nelder.options import Budget, OnFailure
 from nelder.parameters import Parameters
-from nelder.result import Origin, Progress, Result
+from nelder.result import Progress, Result
 from nelder.search.method import Method, check_method
 from nelder.search.nelder_mead import NelderMead
 
 if TYPE_CHECKING:
     import os
     from concurrent.futures import Executor
+
+    from nelder.search.search import Search
 
 __all__ = ["minimize"]
 
@@ -155,35 +155,18 @@ def minimize(
     n = len(parameters.x0) if box is None else box.n
     budget = Budget(maxfev, maxiter, maxtime, target, n)
     means = Means.read(workers, vectorized, timeout, retries, on_failure, journal)
+
+    def begin(chosen: Method | None = None) -> Search:
+        nonlocal method
+        method = chosen or method
+        return method.start(parameters.x0, box, budget.maxfev)
+
     observers = Observers(
         parameters.restore,
         parameters.names,
         read_callback(callback),
         read_progress(progress),
         bool(history),
-        Origin(
-            parameters.lower,
-            parameters.upper,
-            parameters.restore if parameters.structured else None,
-            lambda: method.start(parameters.x0, box, budget.maxfev),
-            partial(means.measure, objective),
-        ),
+        means.origin(objective, parameters, begin),
     )
-    if means.here:
-        method = method.for_workers(1)
-        search = method.start(parameters.x0, box, budget.maxfev)
-        return drive(search, objective, budget, means.policy.on_failure, observers)
-    with means.pool(objective) as pool:
-        method = means.method_for(method, pool.workers)
-        problem = {
-            "objective": fun,
-            "args": args,
-            "x0": parameters.x0,
-            "lower": parameters.lower,
-            "upper": parameters.upper,
-            "names": parameters.names,
-            "method": method,
-        }
-        with means.log(problem) as log:
-            search = method.start(parameters.x0, box, budget.maxfev)
-            return drive_on(pool, search, budget, means.policy, observers, log)
+    return means.run(objective, method, begin, budget, observers, parameters.problem(fun, args))

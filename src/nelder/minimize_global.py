@@ -5,23 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nelder.boxes import check_finite, read_box
 from nelder.drive.callback import read_callback
-from nelder.drive.loop import Observers, drive
+from nelder.drive.loop import Observers
 from nelder.drive.progress import read_progress
-from nelder.drive.schedule import drive_on
 from nelder.errors import InvalidArgumentError
 from nelder.evaluate.objective import read_objective
 from nelder.means import Means
 from nelder.minima import APART, Minimum, distinct_minima
 from nelder.options import Budget, OnFailure
 from nelder.parameters import Parameters
-from nelder.result import Origin, Progress, Result
+from nelder.result import Progress, Result
 from nelder.search.whole_box import WholeBox, WholeBoxSearch
 
 if TYPE_CHECKING:
@@ -166,36 +164,18 @@ def minimize_global(
             "search does not end by itself"
         )
     means = Means.read(workers, vectorized, timeout, retries, on_failure, journal)
+    search = method.start(parameters.x0, box)
     observers = Observers(
         parameters.restore,
         parameters.names,
         read_callback(callback),
         read_progress(progress),
         bool(history),
-        Origin(
-            parameters.lower,
-            parameters.upper,
-            parameters.restore if parameters.structured else None,
-            lambda: method.start(parameters.x0, box),
-            partial(means.measure, objective),
-        ),
+        means.origin(objective, parameters, lambda: method.start(parameters.x0, box)),
     )
-    search = method.start(parameters.x0, box)
+    problem = parameters.problem(fun, args)
     try:
-        if means.here:
-            result = drive(search, objective, budget, means.policy.on_failure, observers)
-        else:
-            problem = {
-                "objective": fun,
-                "args": args,
-                "x0": parameters.x0,
-                "lower": parameters.lower,
-                "upper": parameters.upper,
-                "names": parameters.names,
-                "method": method,
-            }
-            with means.pool(objective) as pool, means.log(problem) as log:
-                result = drive_on(pool, search, budget, means.policy, observers, log)
+        result = means.run(objective, method, lambda _: search, budget, observers, problem)
     except BaseException as error:
         if isinstance(result := getattr(error, "result", None), Result):
             error.result = _with_minima(result, search, parameters)  # type: ignore[attr-defined]

@@ -72,6 +72,17 @@ class Parameters:
         """Whether x0 is anything but a flat array."""
         return bool(self.names)
 
+    def problem(self, fun: Any, args: Any) -> dict[str, Any]:
+        """Return what a journal records of one search for `fun`, but for the method."""
+        return {
+            "objective": fun,
+            "args": args,
+            "x0": self.x0,
+            "lower": self.lower,
+            "upper": self.upper,
+            "names": self.names,
+        }
+
     def box(self, clips: bool) -> Box | None:
         """Return the box, or None where there are no bounds at all."""
         if not (np.isfinite(self.lower).any() or np.isfinite(self.upper).any()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -125,7 +126,7 @@ class KWorst(NelderMead):
                 f"k={self.k} is above a third of the {n} coordinates searched: iterations are "
                 "likely to do little good",
                 UserWarning,
-                stacklevel=6,  # of minimize, where it is called
+                stacklevel=_outside(),
             )
         return int(self.k)
 
@@ -142,3 +143,12 @@ class KWorst(NelderMead):
             points,
             self.k_for(n),
         )
+
+
+def _outside() -> int:
+    """Return which caller of who calls this is the first outside of the package."""
+    package = __name__.partition(".")[0] + "."
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and f"{frame.f_globals.get('__name__')}.".startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level
