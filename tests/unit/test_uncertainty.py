@@ -155,10 +155,10 @@ def test_what_it_shows(found):
         "       x[1]: -2.00 ± 1.00 (50 %)",
         "correlation: x[0], x[1]: -0.5774",
         "      scale: 2",
-        f"       from: {hessian_at(found).nfev} values, 0 of them new",
+        f"       from: {hessian_at(found).nfev} values; 0 evaluated for this",
     ]
     first, *rows = repr(hessian_at(found)).splitlines()
-    assert first == f"nelder.Hessian, from {hessian_at(found).nfev} values, 0 of them new"
+    assert first == f"nelder.Hessian, from {hessian_at(found).nfev} values; 0 evaluated for this"
     assert "\n".join(rows) == np.array2string(hessian_at(found).matrix, precision=6)
 
 

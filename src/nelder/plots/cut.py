@@ -54,9 +54,9 @@ def fitted(course: Course, pair: tuple[int, int]) -> Surface | None:
     plane = np.zeros((len(points), len(free)))
     plane[:, at] = points
     known = 0.5 ** (2.0 * np.maximum((points**2).sum(axis=1) - 1.0, 0.0))
-    center = x[list(pair)]
+    centre = x[list(pair)]
     extent = reach * radius * course.units[list(pair)]
-    window = Window(center - extent, center + extent)
+    window = Window(centre - extent, centre + extent)
     if window.empty:
         return None
     gaps = quadratic(plane)

@@ -80,7 +80,7 @@ class Hessian:
         """What it comes from, in words."""
         if self.gauss_newton:
             return f"the residuals at {self.nfev} points: Gauss-Newton, 2·J'J"
-        return f"{self.nfev} values, {self.nnew} of them new"
+        return f"{self.nfev} values; {self.nnew} evaluated for this"
 
     def __repr__(self) -> str:
         lines = [f"nelder.Hessian, from {self.origin}"]
