@@ -78,3 +78,21 @@ def test_no_more_than_one_evaluation_is_lost_where_there_is_no_noise():
         assert careful.nfev == plain.nfev + 1
         assert (careful.fun, careful.status) == (plain.fun, plain.status)
         np.testing.assert_array_equal(careful.x, plain.x)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_more_evaluations_are_of_use(n):
+    def gaps(budget):
+        found = []
+        for seed in range(5):
+            random = np.random.default_rng(seed)
+            result = nelder.minimize(
+                lambda x: float(np.sum((x - 1.3) ** 2)) + 0.3 * random.standard_normal(),  # noqa: B023
+                np.zeros(n),
+                method=NelderMead(noise=True),
+                maxfev=budget * (n + 1),
+            )
+            found.append(math.log(np.sum((result.x - 1.3) ** 2)))
+        return np.mean(found)
+
+    assert gaps(2000) < gaps(200) - 1.0

@@ -201,8 +201,9 @@ def test_what_lies_high_or_far_counts_for_little():
 def test_the_nearest_points_are_fitted():
     points = np.random.default_rng(0).uniform(-1.0, 1.0, (500, 1))
     surface = fit_surface(samples_of(bowl, points), np.zeros(1), 0.0, 1.0, 100.0)
-    assert surface.count == SOME == most_fitted(1) > MOST * terms(1)
-    assert most_fitted(10) == MOST * terms(10) == MOST * 66
+    assert surface.count == SOME == most_fitted(1, 500) > MOST * terms(1)
+    assert most_fitted(10, 2000) == MOST * terms(10) == MOST * 66
+    assert most_fitted(10, 4000) == 2000
 
 
 def test_too_few_points_give_no_surface():

@@ -191,7 +191,7 @@ class _Noisy:
         values = values.copy()
         values[0] = mean_of(self._first)
         machine = self._method.machine(z, space.box, None)
-        rows = min(most_fitted(space.n), self._most, PLANNED * (space.n + 1))
+        rows = min(most_fitted(space.n, 0), self._most, PLANNED * (space.n + 1))
         machine.keep(int(rows))
         machine.restart(z, values, None if space.box is None else vertices)
         return machine
@@ -295,7 +295,7 @@ class _Noisy:
             self._note(centre, value, surface)
             if surface.scatter > POOR:
                 level = max(LOWEST, TIGHTER * level)
-            elif surface.count >= most_fitted(n):
+            elif surface.count >= most_fitted(n, len(self._samples.values)):
                 level = max(LOWEST, FULL * level)
             elif surface.scatter < GOOD:
                 level = min(HIGHEST, WIDER * level)

@@ -20,7 +20,8 @@ __all__ = ["Samples", "Surface", "fit_surface", "most_fitted", "terms"]
 
 Array = NDArray[np.float64]
 
-MOST, SOME = 20, 300  # times the coefficients of a quadratic, or so many: points fitted at most
+MOST, SOME = 20, 300  # times the coefficients of a quadratic, or so many: points fitted at most,
+PART = 0.5  # or this part of all, so that more evaluations are of more use
 REACH = 3.0  # times √n: how far from the centre points are fitted, in units of their second moment
 RIDGE = 1e-4
 STRONGER = 1e-2  # with fewer points than FEW times the coefficients
@@ -34,9 +35,9 @@ def terms(n: int) -> int:
     return (n + 1) * (n + 2) // 2
 
 
-def most_fitted(n: int) -> int:
-    """Return how many points are fitted at most."""
-    return max(MOST * terms(n), SOME)
+def most_fitted(n: int, known: int) -> int:
+    """Return how many of so many points `known` are fitted at most."""
+    return max(MOST * terms(n), SOME, int(PART * known))
 
 
 class Samples:
@@ -154,7 +155,7 @@ def fit_surface(
     lengths = np.sqrt(np.maximum(moments, FLAT * moments[-1]))
     u = scaled @ directions / lengths
     squares = np.sum(u * u, axis=1)
-    nearest = np.argsort(squares, kind="stable")[: most_fitted(n)]
+    nearest = np.argsort(squares, kind="stable")[: most_fitted(n, len(samples.values))]
     count = max(least, int(np.count_nonzero(squares[nearest] <= REACH**2 * n)))
     nearest = nearest[:count]
     u, squares, rises = u[nearest], squares[nearest], rises[good][nearest]
