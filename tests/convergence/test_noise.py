@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import nelder
-from benchmarks.noise import TUNED, Cell
 from benchmarks.problems import mgh
+from benchmarks.problems.noisy import TUNED, Cell
 from nelder import NelderMead
 
 BUDGET = 100  # evaluations/(n + 1)

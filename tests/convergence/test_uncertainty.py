@@ -5,7 +5,7 @@ import pytest
 
 import nelder
 from benchmarks.problems import nist
-from benchmarks.uncertainty import exact_errors
+from benchmarks.problems.exact_errors import exact_errors
 
 TOLERANCE = 0.01
 PROBLEMS = [problem for problem in nist() if problem.start == 2]
