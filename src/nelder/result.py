@@ -393,13 +393,13 @@ class Result(_Record):
             ("fun", f"{self.fun:.12g}"),
         ]
         covariance: Covariance | None = self.memory.get("covariance")
-        if self.names or covariance is not None:
-            names = self.names or tuple(f"x[{i}]" for i in range(len(self.flat)))
+        if covariance is not None:
+            rows += covariance.estimates()
+        elif self.names:
             values = [f"{value:.10g}" for value in self.flat.tolist()]
-            texts = values if covariance is None else covariance.shown()
-            rows += list(zip(names, texts, strict=True))[:SHOWN]
-            if len(names) > SHOWN:
-                rows.append(("…", f"{len(names) - SHOWN} more"))
+            rows += list(zip(self.names, values, strict=True))[:SHOWN]
+            if len(values) > SHOWN:
+                rows.append(("…", f"{len(values) - SHOWN} more"))
         else:
             rows.append(("x", np.array2string(self.flat, precision=10, threshold=20)))
         rows += [

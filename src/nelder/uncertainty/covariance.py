@@ -89,7 +89,8 @@ class Covariance:
             for value, error, free in parameters
         ]
 
-    def _rows(self) -> list[tuple[str, str]]:
+    def estimates(self) -> list[tuple[str, str]]:
+        """Return parameters with their errors, correlations and doubts, as people read them."""
         n = len(self.flat)
         names = self.names or tuple(f"x[{i}]" for i in range(n))
         rows = list(zip(names[:SHOWN], self.shown()[:SHOWN], strict=True))
@@ -105,10 +106,11 @@ class Covariance:
         ]
         if len(large) > SHOWN:
             rows.append(("…", f"{len(large) - SHOWN} more above {WORTH_SHOWING:g}"))
-        rows += [("doubt", doubt.value) for doubt in self.doubts]
-        rows.append(("scale", f"{self.scale:.6g}"))
-        rows.append(("from", self.hessian.origin))
-        return rows
+        return rows + [("doubt", doubt.value) for doubt in self.doubts]
+
+    def _rows(self) -> list[tuple[str, str]]:
+        origin = [("scale", f"{self.scale:.6g}"), ("from", self.hessian.origin)]
+        return self.estimates() + origin
 
     def _title(self) -> str:
         if not math.isfinite(self.error):
