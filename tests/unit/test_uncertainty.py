@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -717,3 +718,21 @@ def test_a_result_is_not_changed(found):
     covariance_at(found, 1.0)
     np.testing.assert_array_equal(found.history.points, before.points)
     np.testing.assert_array_equal(found.history.values, before.values)
+
+
+def test_a_result_shows_errors_once_they_are_asked_for():
+    def fun(x):
+        return (x[0] - 1.0) ** 2 + (x[1] + 2.0) ** 2 + (x[0] - 1.0) * (x[1] + 2.0)
+
+    result = nelder.minimize(fun, [0.5, 0.5], history=True)
+    assert "±" not in repr(result)
+    covariance = result.covariance(1.0)
+    assert covariance.correlations[0, 1] == pytest.approx(-0.5, abs=1e-4)
+    shown = repr(result)
+    assert re.search(r"x\[0\]: 1\.0+ ± 0\.816 \(82 %\)", shown)
+    assert "correlation: x[0], x[1]: -0.5000" in shown
+    assert "±" in result._repr_html_()
+    assert result.standard_errors(1.0) == pytest.approx(np.sqrt([2 / 3, 2 / 3]), rel=1e-4)
+    assert np.asarray(result.hessian()) == pytest.approx(
+        np.array([[2.0, 1.0], [1.0, 2.0]]), rel=1e-4
+    )
