@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
@@ -426,6 +425,8 @@ class Result(_Record):
         return "\n".join([f"nelder.{type(self).__name__}: {self.message}", *lines])
 
     def _repr_html_(self) -> str:
+        import html  # not what every import of the package needs
+
         cells = "".join(
             f"<tr><th style='text-align:right'>{html.escape(name)}</th>"
             f"<td style='text-align:left'><code>{html.escape(value)}</code></td></tr>"
