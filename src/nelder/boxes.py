@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -52,9 +53,9 @@ def check_finite(parameters: Parameters, why: str) -> None:
         width = upper - lower
     for i in np.flatnonzero(~np.isfinite(width)).tolist():
         where = parameters.names[i] if parameters.names else f"bounds[{i}]"
-        raise InvalidArgumentError(
-            f"{where}=({lower[i]}, {upper[i]}): expected finite bounds, {why}"
-        )
+        finite = math.isfinite(lower[i]) and math.isfinite(upper[i])
+        expected = "bounds less far apart" if finite else "finite bounds"
+        raise InvalidArgumentError(f"{where}=({lower[i]}, {upper[i]}): expected {expected}, {why}")
 
 
 def _any_start(bounds: Any) -> Any:

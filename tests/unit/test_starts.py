@@ -234,6 +234,7 @@ UNIT = [(0, 1)]
         ({"bounds": [(-1e308, 1e308)]}, r"bounds\[0\]=\(-1e\+308, 1e\+308\): expected finite"),
         ({"bounds": {"a": (0, 1), "b": (0, None)}}, r"b=\(0.0, inf\): expected finite bounds"),
         ({"bounds": {"a": None}}, r"a=\(-inf, inf\): expected finite bounds"),
+        ({"bounds": [(-1e308, 1e308)]}, r"bounds\[0\]=.*: expected bounds less far apart"),
         ({"bounds": {"a": {"b": (1, 0)}}}, r"bounds at a.b=\(1.0, 0.0\): the low bound is above"),
         ({"bounds": {"a": 3}}, r"bounds at a=3: expected a pair"),
         ({"bounds": {"a": (np.zeros(2), np.ones(3))}}, r"bounds at a"),

@@ -736,3 +736,10 @@ def test_a_result_shows_errors_once_they_are_asked_for():
     assert np.asarray(result.hessian()) == pytest.approx(
         np.array([[2.0, 1.0], [1.0, 2.0]]), rel=1e-4
     )
+
+
+def test_there_is_no_covariance_where_there_is_no_minimum():
+    result = nelder.minimize(lambda x: float(x[0]), [1.0], history=True)
+    assert result.status is nelder.Status.UNBOUNDED
+    with pytest.raises(nelder.InvalidArgumentError, match="falls without end"):
+        result.covariance(1.0, evaluate=True)

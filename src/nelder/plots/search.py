@@ -40,8 +40,8 @@ def plot_result(result: Result, parameters: object = None) -> Figure:
     """Draw a result that has a history; see `Result.plot`."""
     if result.history is None:
         raise InvalidArgumentError(
-            "history=False: expected minimize(..., history=True) for result.plot(), which draws "
-            "the points that were evaluated"
+            "history=False: expected a search with history=True for result.plot(), which draws "
+            "the points that were evaluated; after multistart, minimize from best.x with it"
         )
     begin = result.origin and result.origin.begin
     return plot_search(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nelder.errors import InvalidArgumentError
 from nelder.parameters import Parameters
-from nelder.result import Result
+from nelder.result import Result, Status
 from nelder.uncertainty.covariance import Covariance, covariance_of
 from nelder.uncertainty.evaluated import Evaluated
 from nelder.uncertainty.hessian import Hessian, estimate_hessian
@@ -34,6 +34,8 @@ def hessian_at(result: Result, *, evaluate: bool = False) -> Hessian:
         raise InvalidArgumentError(f"evaluate={evaluate!r}: expected True or False")
     if not np.isfinite(result.fun):
         raise InvalidArgumentError("the search found no finite value: there is no minimum")
+    if result.status is Status.UNBOUNDED:
+        raise InvalidArgumentError("the objective falls without end: there is no minimum")
     measure = None
     if evaluate:
         measure = None if result.origin is None else result.origin.measure
