@@ -379,7 +379,7 @@ def test_a_single_parameter_is_drawn_as_a_curve():
 
 
 def test_a_result_without_history_says_what_is_missing():
-    with pytest.raises(InvalidArgumentError, match="history=False: expected minimize"):
+    with pytest.raises(InvalidArgumentError, match="history=False: expected a search"):
         plot_result(nelder.minimize(rosenbrock, [-1.2, 1.0]))
 
 
