@@ -92,6 +92,16 @@ def test_it_is_done_when_its_machine_is(core):
     assert stage.needed().shape == (0, 3)
 
 
+def test_a_point_beyond_all_numbers_is_not_asked_for(core):
+    box = core.Box(np.zeros(3), np.full(3, INF), False)
+    stage = core.Spanned(machine(core), BASE, 1e160 * BASIS, box)
+    assert_array_equal(stage.x, [1, 4, 9])
+    tell(stage, 1.0)  # the next one overflows
+    assert stage.done
+    assert stage.machine.end == "unbounded"
+    assert stage.nfev == 1
+
+
 @pytest.mark.parametrize("boxed", [False, True])
 def test_compiled_and_uncompiled_see_the_same_points(compiled_core, uncompiled_core, boxed):
     random = np.random.default_rng(5)

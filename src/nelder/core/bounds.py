@@ -40,7 +40,6 @@ LOWER = 1
 UPPER = 2
 BOTH = 3
 CLIP = 4
-LARGEST = 1.7976931348623157e308
 
 
 class Box:
@@ -75,9 +74,8 @@ class Box:
         kind = np.isfinite(low) * LOWER + np.isfinite(high) * UPPER
         if clips:
             kind[kind != FREE] = CLIP
-        # What overflows on an open side stays finite.
-        self._low = doubles(np.maximum(low, -LARGEST))
-        self._high = doubles(np.minimum(high, LARGEST))
+        self._low = doubles(low)
+        self._high = doubles(high)
         self._free = indices(self.free)
         self._kind = indices(kind)
 

@@ -6,6 +6,7 @@ one. Work per evaluation is O(k·n).
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +20,14 @@ except ImportError:  # uncompiled, and Cython is not a runtime dependency
     from nelder.core import uncompiled as cython
 
 if not cython.compiled:
-    from nelder.core.machine import Machine, Stage
+    from math import fabs
+
+    from nelder.core.machine import UNBOUNDED, Machine, Stage
 
 if TYPE_CHECKING:
     from nelder.core.bounds import Box
+
+INF = math.inf
 
 
 class Spanned(Stage):
@@ -134,6 +139,18 @@ class Spanned(Stage):
         self.done = self.machine.done
         if not self.done:
             self._place(self.machine._x, self.machine._pending * self.machine.n)
+            if not self._is_finite():  # so far away there is no minimum
+                self.machine._finish(UNBOUNDED)
+                self.done = True
+
+    def _is_finite(self):
+        # type: () -> bool
+        """Return whether every coordinate of the pending point is finite."""
+        j: cython.Py_ssize_t
+        finite: cython.bint = True
+        for j in range(self.dim):
+            finite &= fabs(self._x[j]) < INF
+        return finite
 
     def _place(self, y, at):
         # type: (memoryview[float], int) -> None
