@@ -140,7 +140,7 @@ class Spanned(Stage):
         if not self.done:
             self._place(self.machine._x, self.machine._pending * self.machine.n)
             if not self._is_finite():  # so far away there is no minimum
-                self.machine._finish(UNBOUNDED)
+                self.machine._finish(UNBOUNDED)  # pyright: ignore[reportPrivateUsage]
                 self.done = True
 
     def _is_finite(self):
