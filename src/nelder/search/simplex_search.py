@@ -113,7 +113,9 @@ class SimplexSearch(Search):
     @property
     def begun(self) -> bool:
         """Whether the first simplex has been evaluated."""
-        return self._machine is not None and self._machine.nfev > self.n
+        return self._machine is not None and (
+            self._machine.nit > 0 or self._machine.phase != "initial"
+        )
 
     @property
     def pauses(self) -> bool:
