@@ -25,6 +25,7 @@ Rows = NDArray[np.intp]
 
 DECADES = 3.0  # of rise in a window
 ENOUGH = 1.2  # points for each coefficient of a quadratic, at least
+SPARE = 3  # more than coefficients, at least: fewer agree by accident
 PLENTY = 4.0  # at most: more are thinned out
 FEW = 10  # coordinates; with more, half as many points, as a fit costs their sixth power
 MANY = 30  # with more, nothing is fitted
@@ -44,7 +45,8 @@ LOUD = 10.0  # standard deviations of noise: what rises less says nothing by its
 
 def needed(k: int) -> int:
     """Return how many points a fit in k coordinates needs."""
-    return math.ceil(ENOUGH * (k + 1) * (k + 2) / 2)
+    terms = (k + 1) * (k + 2) // 2
+    return max(math.ceil(ENOUGH * terms), terms + SPARE)
 
 
 def fitted(steps: Array, rises: Array, noise: float = 0.0) -> Estimate | None:
