@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nelder.result import Result, Status
+from nelder.tables import as_text
 
 __all__ = ["APART", "Minimum", "MultistartProgress", "MultistartResult", "distinct_minima"]
 
@@ -150,13 +151,7 @@ class MultistartResult:
         rows += [("", f"{m.fun:.8g} found by {m.count}") for m in self.minima[:shown]]
         if len(self.minima) > shown:
             rows.append(("", f"and {len(self.minima) - shown} more"))
-        width = max(len(name) for name, _ in rows)
-        lines = [
-            f"{name:>{width}}{':' if name else ' '} "
-            + value.replace("\n", "\n" + " " * (width + 2))
-            for name, value in rows
-        ]
-        return "\n".join([f"nelder.MultistartResult: {self.message}", *lines])
+        return as_text(f"nelder.MultistartResult: {self.message}", rows)
 
 
 def distinct_minima(

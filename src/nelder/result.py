@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.tables import as_html, as_text
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -415,24 +417,12 @@ class Result(_Record):
     def _details(self) -> list[tuple[str, float | None]]:
         return [(name, getattr(self, name)) for name in DETAILS]
 
+    @property
+    def _title(self) -> str:
+        return f"nelder.{type(self).__name__}: {self.message}"
+
     def __repr__(self) -> str:
-        rows = self._rows()
-        width = max(len(name) for name, _ in rows)
-        lines = [
-            f"{name:>{width}}: " + value.replace("\n", "\n" + " " * (width + 2))
-            for name, value in rows
-        ]
-        return "\n".join([f"nelder.{type(self).__name__}: {self.message}", *lines])
+        return as_text(self._title, self._rows())
 
     def _repr_html_(self) -> str:
-        import html  # not what every import of the package needs
-
-        cells = "".join(
-            f"<tr><th style='text-align:right'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'><code>{html.escape(value)}</code></td></tr>"
-            for name, value in self._rows()
-        )
-        return (
-            f"<table><caption>nelder.{type(self).__name__}: {html.escape(self.message)}</caption>"
-            f"<tbody>{cells}</tbody></table>"
-        )
+        return as_html(self._title, self._rows())

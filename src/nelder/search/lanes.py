@@ -22,6 +22,7 @@ from nelder.result import Status
 from nelder.search.method import Method
 from nelder.search.nelder_mead import NelderMead
 from nelder.search.probe import beside, first_radii, unseen
+from nelder.search.space import Space
 
 __all__ = ["Lanes", "Settled"]
 
@@ -65,10 +66,9 @@ class Lanes:
     def __init__(self, method: NelderMead, dim: int, box: Box | None) -> None:
         self._method = method
         self._box = box
-        self._free = np.arange(dim) if box is None else box.free
-        self._lower = np.full(dim, -math.inf) if box is None else box.lower
-        self._upper = np.full(dim, math.inf) if box is None else box.upper
-        n = len(self._free)
+        space = Space(np.zeros(dim), box)
+        self._free, self._lower, self._upper = space.free, space.lower, space.upper
+        n = space.n
         self._machine = method.machine(np.zeros((n + 1, n)), box, None)
 
     @staticmethod

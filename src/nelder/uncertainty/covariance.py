@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nelder.tables import as_html, as_text
 from nelder.uncertainty.doubts import Doubt
 from nelder.uncertainty.hessian import Hessian
 
@@ -119,19 +119,10 @@ class Covariance:
         return f"nelder.Covariance: standard errors right to about {size}"
 
     def __repr__(self) -> str:
-        rows = self._rows()
-        width = max(len(name) for name, _ in rows)
-        return "\n".join([self._title(), *(f"{name:>{width}}: {text}" for name, text in rows)])
+        return as_text(self._title(), self._rows())
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th style='text-align:right'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'><code>{html.escape(text)}</code></td></tr>"
-            for name, text in self._rows()
-        )
-        return (
-            f"<table><caption>{html.escape(self._title())}</caption><tbody>{cells}</tbody></table>"
-        )
+        return as_html(self._title(), self._rows())
 
 
 def covariance_of(
