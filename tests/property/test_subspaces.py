@@ -1,6 +1,7 @@
 """What holds for every search by subspaces, and for what it decides by."""
 
 import math
+import zlib
 
 import numpy as np
 from hypothesis import assume, given, settings
@@ -40,7 +41,7 @@ def objective(kind, n, seed):
             "kinked": lambda: float(np.abs(r).sum()),
             "steps": lambda: float(np.floor(np.abs(r)).sum()),
             "valley": lambda: float(r @ r + 100.0 * (r[0] - r[-1] ** 2) ** 2),
-            "noise": lambda: float(hash(x.tobytes()) % 1000),
+            "noise": lambda: float(zlib.crc32((x + 0.0).tobytes()) % 1000),  # of +0.0, not -0.0
             "holes": lambda: NAN if r[0] > 0.5 else float(r @ r),
             "walls": lambda: INF if r.sum() < -0.5 else float(r @ r),
             "constant": lambda: 1.0,
@@ -127,21 +128,6 @@ def test_asked_and_told_in_any_order_it_is_the_same_search(kind, n, seed, clips,
     assert_array_equal(found.x, expected.x)
     assert_array_equal(found.final_simplex.vertices, expected.final_simplex.vertices)
     assert (found.fun, found.nfev, found.status) == (expected.fun, expected.nfev, expected.status)
-
-
-@SOME
-@given(kind=kinds, n=sizes, seed=seeds, method=methods)
-def test_the_last_simplex_was_evaluated(kind, n, seed, method):
-    fun = objective(kind, n, seed)
-    x0 = np.random.default_rng(seed).uniform(-1.0, 1.0, n)
-    result = nelder.minimize(fun, x0, method=method, maxfev=500)
-    simplex = result.final_simplex
-    if result.status is Status.CONVERGED:
-        assert simplex.vertices.shape == (n + 1, n)
-    assert_array_equal(simplex.values, np.sort(simplex.values))
-    for x, value in zip(simplex.vertices, simplex.values, strict=True):
-        if value < INF:
-            assert_allclose(fun(x), value, rtol=1e-9, atol=1e-9)
 
 
 @SOME

@@ -656,6 +656,25 @@ def test_restart_with_some_values_known(core):
     assert machine.nfev == 5
 
 
+def test_others_around_the_best(core):
+    machine = tell(start(core), 1.5, 2.5)
+    x, f = machine.best
+    machine.surround(np.array([(0.0, 8.0), (8.0, 0.0)]))
+    same(machine.needed(), [(0.0, 8.0), (8.0, 0.0)])
+    same(machine.vertices, [x, (0.0, 8.0), (8.0, 0.0)])
+    same(machine.values, [f, NAN, NAN])
+
+
+def test_others_around_a_best_that_rounding_would_move(core):
+    box, x = core.Box(np.zeros(1), np.array([3.0]), False), np.array([[0.1], [1.0]])
+    z = box.enter(x)
+    assert box.leave(z[0])[0] != 0.1
+    machine = core.Machine(z, Coefficients(), Comparison("none"), box=box)
+    machine.restart(z, np.array([2.0, 5.0]), x)
+    machine.surround(z[1:] / 2.0)
+    same(machine.vertices, [[0.1], box.leave(z[1] / 2.0)])
+
+
 @pytest.mark.parametrize("phase", EVERY_PHASE)
 def test_restart_in_any_phase_is_a_fresh_machine(core, phase):
     machine = start(core, values=EVERY_PHASE[phase])

@@ -183,6 +183,7 @@ UNUSABLE = {
     "a value +inf": (scattered(8, 2), np.array([1.0] * 7 + [math.inf])),
     "a value -inf": (scattered(8, 2), np.array([1.0] * 7 + [-math.inf])),
     "a value NaN": (scattered(8, 2), np.array([1.0] * 7 + [math.nan])),
+    "values that overflow": (scattered(8, 2), 1e300 * np.arange(8.0)),
     "a point at infinity": (np.vstack([scattered(7, 2), [[math.inf, 0.0]]]), np.arange(8.0)),
     "a point NaN": (np.vstack([scattered(7, 2), [[math.nan, 0.0]]]), np.arange(8.0)),
     "points too large": (1e200 * scattered(8, 2), np.arange(8.0)),

@@ -186,12 +186,15 @@ def test_a_restart_forgets_nothing(core):
     assert_array_equal(m.past()[1], [3, 2, 1, 7, 6])
 
 
-def test_what_spans_remembers_in_the_whole_space(core):
-    stage = core.Spanned(machine(core), BASE, BASIS)
-    stage.machine.keep(5)
-    tell(stage, 3.0, 2.0)
-    assert_array_equal(stage.past()[0], [[1, 2, 3], [2, 2, 4]])
-    assert_array_equal(stage.past()[1], [3, 2])
+def test_where_a_point_is_evaluated_is_known_to_the_last_bit(core):
+    # 1 + (-1 + u) + 3u is 4u in this order, u = 2^-53; with the products added first it is 0.
+    u = 2.0**-53
+    stage = core.Spanned(machine(core), np.ones(1), np.array([[u - 1.0], [3.0 * u]]))
+    assert_array_equal(stage.at(np.ones(2)), [4.0 * u])
+    assert_array_equal(stage.x, [1.0])  # as before
+    box = core.Box(np.array([0.0, 5.0, -INF, -INF]), np.array([INF, 5.0, INF, INF]), False)
+    stage = core.Spanned(machine(core), BASE, BASIS, box)
+    assert_array_equal(stage.at(np.array([1.0, 1.0])), [2, 4, 4])
 
 
 # Points

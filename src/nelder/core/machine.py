@@ -683,6 +683,20 @@ class Machine(Stage):
             self._f[row] = values[row]
         self._go_on()
 
+    def surround(self, others: NDArray[np.float64]) -> None:
+        """Go on from the best vertex, with `others` in the place of the rest.
+
+        Parameters
+        ----------
+        others : ndarray of shape (n, n)
+            In the coordinates the search moves in.
+        """
+        x, f = self.best
+        values = np.full(self.n + 1, NAN)
+        values[0] = f
+        self.restart(np.vstack([self.simplex[:1], others]), values)
+        self._rows()[0] = x  # which T(z) need not be to the last bit
+
     def _go_on(self):
         """Go on from the vertices in the first rows, as if nothing had been done yet."""
         row: cython.Py_ssize_t

@@ -24,6 +24,7 @@ __all__ = ["Fit", "Quadratic", "Regression", "fit_quadratic"]
 
 Array = NDArray[np.float64]
 
+LARGEST = 1e294  # value: of larger ones the coefficients might overflow
 RANK = 1e-13  # least by greatest extent of the points, below which they lie in a hyperplane
 SMALL = 24  # rows; up to so many, one eigendecomposition is quicker than a factorisation for each
 BLOCK = 48  # rows of a factor at a time
@@ -86,7 +87,8 @@ class Fit:
         Leave-one-out error: the root of the weighted sum of squares of what the surface fitted
         without a point misses there, relative to that of the values (of their deviations from their
         weighted mean, with a constant). inf where the fit is unusable: too few points, points in a
-        hyperplane, values that are not finite or do not differ. Then the surface is flat.
+        hyperplane, values that are not finite, are beyond 1e294 or do not differ. Then the surface
+        is flat.
     strength : float
         Of the ridge.
     """
@@ -147,7 +149,7 @@ class Regression:
             with np.errstate(all="ignore"):  # what is not finite shows in the end
                 self._scale = float(np.abs(y).max())
                 try:
-                    self.usable = 0.0 < self._scale < math.inf and self._prepare(Z, spread)
+                    self.usable = 0.0 < self._scale < LARGEST and self._prepare(Z, spread)
                 except np.linalg.LinAlgError:
                     self.usable = False
 

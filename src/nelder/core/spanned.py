@@ -95,14 +95,15 @@ class Spanned(Stage):
         """Return the points whose values are needed now, (m, dim), in the order of need."""
         return self._seen(self.machine.needed())
 
-    def past(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the points that the machine remembers, (m, n), and their values (m,).
+    def at(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where y (k,) is in the coordinates the search moves in, (n,).
 
-        In the coordinates the search moves in, the oldest first.
+        To the last bit where it is evaluated, which ``base + y @ basis`` need not be: a library may
+        add in another order.
         """
-        y, f = self.machine.past()
-        basis = array_of(self._basis).reshape(-1, self.n)
-        return array_of(self._base) + y @ basis, f
+        twin: Spanned = self.clone()
+        twin._place(doubles(y), 0)
+        return array_of(twin._z).copy()
 
     def clone(self) -> Spanned:
         """Return an independent stage in the same state."""

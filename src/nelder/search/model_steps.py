@@ -221,9 +221,7 @@ class ModelSteps:
         shrunk = best + share * (simplex - best)
         extent = np.abs(shrunk[1:] - best).max(axis=1).min()
         if extent > ROUNDING * np.abs(best).max():
-            values = np.full(self.n + 1, math.nan)
-            values[0] = machine.best[1]
-            machine.restart(shrunk, values)
+            machine.surround(shrunk[1:])
             self.restarted()
 
 

@@ -249,15 +249,13 @@ class _Noisy:
         self._tell(error, (machine.best[0], value))
 
     def _begin_second(self, machine: Machine) -> None:
-        space, (x, f) = self._space, machine.best
+        space, x = self._space, machine.best[0]
         bounds = space.free_bounds()
         first = first_simplex(self._method.initial_simplex, space.x0[space.free], *bounds)
         moves = first[1:] - first[0]
         steps = moves[np.abs(moves).argmax(axis=0), np.arange(space.n)]
         z = machine.simplex[0]
-        values = np.full(space.n + 1, math.nan)
-        values[0] = f
-        machine.restart(np.vstack([z, z + np.diag(space.steps(x, -HALF * steps))]), values)
+        machine.surround(z + np.diag(space.steps(x, -HALF * steps)))
         self._search.restarts += 1
 
     # Regression

@@ -174,6 +174,7 @@ class _Walk:
 
     _z: Array  # the best point,
     _f: float  # its value
+    _first: tuple[Array, Array]  # where it began: z, and x as it was evaluated
     _directions: Array  # learned, (n, n),
     _slopes: Array  # along them,
     _length: float  # of the last step in them, by each of its coordinates,
@@ -191,6 +192,7 @@ class _Walk:
     def begin(self, x: Array, f: float, steps: Array) -> None:
         """Begin at a point (dim,) of value `f` with steps in the units of x; forget all else."""
         self._z, self._f = self._space.enter(x), f
+        self._first = self._z, x
         signed = self._space.steps(x, steps)
         self._unit = np.maximum(np.abs(signed), np.spacing(np.abs(self._z)))
         self._steps = self._unit
@@ -228,7 +230,7 @@ class _Walk:
         for i in np.argsort(-np.abs(self._move) / self._unit, kind="stable").tolist():
             line = yield from self._line(i, float(self._signs[i] * self._steps[i]))
             others[i], values[i], widths[i], rises[i] = line
-        self._show(self._space.leave_all(others), values)
+        self._show(self._seen(others), values)
         if self._small(widths, float(rises.max())):
             return True
         if np.any(self._z != begun):
@@ -245,7 +247,7 @@ class _Walk:
         f, here = self._f, float(self._z[i])
         points = self._along(i, here + step, here - step)
         points = points[points[:, i] != here]  # not those that a bound has moved back
-        look = self._space.points(points, f)
+        look = Points(self._seen(points), f)
         yield look
         at = [here, *points[: look.count, i].tolist()]
         values = [f, *look.values[: look.count].tolist()]
@@ -306,13 +308,15 @@ class _Walk:
         yield part
         self.far = machine.end == "unbounded"
         y, lowest = machine.best
+        z = part.at(y)
         step = quadratic_step(*machine.past(), y, lowest)
         if step is not None:
-            value = yield from self._value(self._fit((base + (y + step) @ basis)[None]))
+            point = self._fit(part.at(y + step)[None])
+            value = yield from self._value(point)
             if value < lowest:
-                y, lowest = y + step, value
+                z, lowest = point[0], value
         if lowest < f:
-            self._z, self._f = self._fit(base + y @ basis), lowest
+            self._z, self._f = self._fit(z), lowest
 
     # Directions
 
@@ -407,7 +411,7 @@ class _Walk:
         lengths = BESIDE * self._length * np.where(self._slopes > 0.0, -1.0, 1.0)
         lengths = self._inward(lengths)
         points = self._fit(self._z + lengths[:, None] * self._directions)
-        look = self._space.points(points)
+        look = Points(self._seen(points), -math.inf)
         yield look
         self._iterated()
         self._show(look.points, look.values)
@@ -441,14 +445,24 @@ class _Walk:
 
     def _show(self, points: Array, values: Array) -> None:
         """Show this point and others (n, dim) as the simplex of the search, best first."""
-        points = np.vstack([self._space.leave(self._z), points])
+        points = np.vstack([self._seen(self._z[None]), points])
         values = np.array([self._f, *values])
         ranks = np.argsort(values, kind="stable")
         self._search.shown = Simplex(points[ranks], values[ranks])
 
+    def _seen(self, points: Array) -> Array:
+        """Return points z (m, n) as the objective sees them, (m, dim).
+
+        The first one is seen as it was evaluated: T(z) has its value but for rounding only.
+        """
+        z, x = self._first
+        seen = self._space.leave_all(points)
+        seen[np.all(points == z, axis=1)] = x
+        return seen
+
     def _value(self, points: Array) -> Generator[Stage, None, float]:
         """Evaluate one point (1, n)."""
-        look = self._space.points(points)
+        look = Points(self._seen(points), -math.inf)
         yield look
         return float(look.values[0])
 
