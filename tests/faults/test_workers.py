@@ -186,22 +186,41 @@ def test_a_worker_that_is_killed_while_idle_does_no_harm(processes, sig, noticed
     assert outcome.value != pid
 
 
-def test_all_workers_killed_while_idle_do_no_harm(processes, tmp_path):
+@pytest.mark.parametrize("workers", [4, 7])  # more than new ones may be lost in a row
+def test_all_workers_killed_while_idle_do_no_harm(processes, tmp_path, workers):
     def meet(x):
         (folder / str(x[0])).touch()
         until = time.monotonic() + 30.0
-        while len(list(folder.iterdir())) < 4 and time.monotonic() < until:
+        while len(list(folder.iterdir())) < workers and time.monotonic() < until:
             time.sleep(0.01)
         return float(os.getpid())
 
     folder = tmp_path
-    pool = processes(meet, workers=4)
-    pids = {int(outcome.value) for outcome in evaluate(pool, range(4))}
-    assert len(pids) == 4
+    pool = processes(meet, workers=workers)
+    pids = {int(outcome.value) for outcome in evaluate(pool, range(workers))}
+    assert len(pids) == workers
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    outcomes = evaluate(pool, range(4, 12))
+    outcomes = evaluate(pool, range(workers, 3 * workers))
     assert all(outcome.failure is None for outcome in outcomes)
+
+
+def test_a_task_that_comes_as_an_idle_worker_is_found_dead_is_not_lost(processes, monkeypatch):
+    """Pebble looks whether it works, takes the task, and only then stops working."""
+    pool = processes(lambda x: float(os.getpid()))
+    pid = int(one(pool, 0.0).value)
+    pebble = pool._idle[0]._pool
+    look = pebble._check_pool_status
+
+    def look_too_early():
+        look()
+        os.kill(pid, signal.SIGKILL)
+        soon(lambda: not pebble._pool_manager_loop.is_alive())
+
+    monkeypatch.setattr(pebble, "_check_pool_status", look_too_early)
+    outcome = one(pool, 1.0)
+    assert outcome.failure is None
+    assert outcome.value != pid
 
 
 def test_workers_killed_at_any_moment_lose_no_other_task(processes):

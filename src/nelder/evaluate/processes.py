@@ -49,6 +49,7 @@ POSIX = os.name == "posix"  # elsewhere, what a worker started is not ended with
 ENDING_SECONDS = 5.0  # for what a killed process leaves behind, at most
 STARTS = 5  # of processes, one after the other, that end before they have taken a task
 PARENT_SECONDS = 1.0  # between two looks whether the parent lives
+LOOK_SECONDS = 1.0  # between two looks whether somebody is left to answer
 LOCK_SECONDS = 1.0  # before a worker believes that the one before it was killed holding the lock
 EXITED = 256  # stands for exit code 0, which pebble would not notice
 
@@ -97,7 +98,8 @@ class ProcessPool(ReportingPool[tuple[int, Future[Any], int]]):
         self._idle: list[_Worker] = []
         self._busy: dict[int, _Running] = {}
         self._ending: list[threading.Thread] = []
-        self._lost = 0  # tasks since the last that was taken
+        self._lost = 0  # new workers that ended before they took a task, one after the other
+        self._next = 0.0  # when to look again
 
     def submit(self, task: int, x: NDArray[np.float64]) -> None:
         """Send a point to a worker; what goes wrong with that is raised by `wait`."""
@@ -146,7 +148,7 @@ class ProcessPool(ReportingPool[tuple[int, Future[Any], int]]):
                     self._error.__cause__ = error
                     return
                 # else it died while it was idle
-        self._busy[task] = _Running(worker, future, x, began)
+        self._busy[task] = _Running(worker, future, x, began, fresh)
         future.add_done_callback(lambda future: self._finished.put((task, future, worker.pid)))
 
     def _start(self) -> _Worker:
@@ -167,7 +169,7 @@ class ProcessPool(ReportingPool[tuple[int, Future[Any], int]]):
         error = future.exception()
         if isinstance(error, BrokenProcessPool):  # its process ended before it took the task
             self._end(running.worker)
-            self._lost += 1
+            self._lost += running.fresh
             if self._lost == STARTS:
                 raise ExecutorError(
                     f"{STARTS} worker processes have ended as they started, the last with "
@@ -191,6 +193,17 @@ class ProcessPool(ReportingPool[tuple[int, Future[Any], int]]):
         outcome = failed(self._failure(error), running.began, f"{this_host()}:{pid}")
         return ((task, outcome),)
 
+    def _next_look(self) -> float:
+        return self._next
+
+    def _look(self) -> Sequence[tuple[int, Outcome]]:
+        """Give up tasks that nobody will report, which `_read` then gives to others."""
+        if time.monotonic() >= self._next:
+            for running in self._busy.values():
+                running.worker.give_up(running.future)
+            self._next = time.monotonic() + LOOK_SECONDS
+        return ()
+
     def _failure(self, error: BaseException) -> Failure:
         """Return why there is no reply."""
         if isinstance(error, ProcessExpired):
@@ -207,10 +220,23 @@ class ProcessPool(ReportingPool[tuple[int, Future[Any], int]]):
 
 @dataclass(frozen=True)
 class _Running:
+    """A task.
+
+    Attributes
+    ----------
+    worker : _Worker
+    future : Future
+    x : bytes
+    began : float
+    fresh : bool
+        Whether it is the first of its worker.
+    """
+
     worker: _Worker
     future: Future[Any]
     x: bytes
     began: float
+    fresh: bool
 
 
 class _Worker:
@@ -241,6 +267,17 @@ class _Worker:
     def begin(self, x: bytes) -> Future[Any]:
         """Send a point."""
         return self._pool.schedule(evaluate, (self._digest, x), timeout=self._timeout)
+
+    def give_up(self, future: Future[Any]) -> None:
+        """Fail a task if pebble has lost it.
+
+        A task that comes just when pebble sees that its idle process has ended is neither begun nor
+        failed: the threads that would do so end first.
+        """
+        if not self._pool.active:
+            self._pool.join()  # until those threads have ended
+            if not future.done():
+                future.set_exception(BrokenProcessPool("its process ended while it was idle"))
 
     def end(self) -> threading.Thread:
         """Kill the process; return the thread that clears up."""
