@@ -1,16 +1,13 @@
 """Inside what compiles and transforms: jit, vmap, shards; tf.function, XLA, graphs of TensorFlow 1.
 
-What changes a whole process, such as the number of devices, runs in one of its own.
+What changes a whole process runs in one of its own.
 """
-
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
 
 from nelder import NelderMead, batched
+from tests.alone import alone
 
 METHOD = NelderMead.tfp(func_tolerance=1e-6, position_tolerance=1e-6)
 
@@ -25,21 +22,6 @@ def expected(x0s):
 
 def bowl(x):
     return (x[:, 0] - 1.0) ** 2 + 3.0 * (x[:, 1] + 0.5) ** 2 + x[:, 0] * x[:, 1]
-
-
-def alone(code, **environment):
-    """Run code in a process of its own, with warnings as errors; what it prints."""
-    import os
-
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", **environment},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 # What is imported
@@ -146,37 +128,6 @@ def test_the_same_function_is_compiled_once(jax):
     assert len(traced) == 2
 
 
-def test_on_eight_devices():
-    pytest.importorskip("jax", reason="pip install jax")
-    out = alone(
-        """
-        import jax, numpy as np
-        jax.config.update("jax_enable_x64", True)
-        from jax.sharding import Mesh, NamedSharding, PartitionSpec
-        from nelder import batched, NelderMead
-
-        def fun(x, goal):
-            return (x[:, 0] - goal) ** 2 + 3.0 * (x[:, 1] + 0.5) ** 2
-
-        devices = np.array(jax.devices())
-        assert len(devices) == 8
-        sharded = NamedSharding(Mesh(devices, ("lanes",)), PartitionSpec("lanes"))
-        x0s = np.random.default_rng(0).uniform(-2.0, 2.0, (64, 2))
-        goals = np.linspace(0.0, 1.0, 64)
-        here = batched.minimize(fun, x0s, (goals,))
-        put = jax.device_put(x0s, sharded), jax.device_put(goals, sharded)
-        found = batched.minimize(fun, put[0], (put[1],))
-        assert found.x.sharding.is_equivalent_to(sharded, 2)
-        np.testing.assert_allclose(found.x, here.x, atol=1e-6)
-        within = jax.jit(lambda x0s, goals: batched.minimize(fun, x0s, (goals,)))(*put)
-        np.testing.assert_allclose(within.x, here.x, atol=1e-6)
-        print("ran")
-        """,
-        XLA_FLAGS="--xla_force_host_platform_device_count=8",
-    )
-    assert out == "ran\n"
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_many_lanes_in_pieces_are_as_within_jit(jax, dtype):
     x0s = jax.numpy.asarray(starts(301), dtype=dtype)
@@ -215,22 +166,6 @@ def test_threads_compute_in_double_precision_where_only_the_caller_does():
         """
     )
     assert out == "True\n"
-
-
-def test_pieces_stay_on_the_device_of_the_starts():
-    pytest.importorskip("jax", reason="pip install jax")
-    out = alone(
-        """
-        import jax, numpy as np
-        from nelder import batched
-        last = jax.devices()[-1]
-        x0s = jax.device_put(np.ones((200, 2), dtype=np.float32), last)
-        found = batched.minimize(lambda x: x[:, 0] ** 2 + x[:, 1] ** 2, x0s)
-        print(found.x.devices() == {last}, found.x.committed, bool(found.success.all()))
-        """,
-        XLA_FLAGS="--xla_force_host_platform_device_count=2",
-    )
-    assert out == "True True True\n"
 
 
 def test_objectives_that_call_python_see_all_lanes_at_once(jax):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -213,12 +214,14 @@ class _TensorFlow(CompiledBackend):
         return tf.transpose(tf.concat(flat, axis=1))
 
     def minimize(self, problem: Problem, settings: Settings, builder: Any) -> BatchResult:
-        if settings.n == 0:
-            return only_point(problem, settings)
         given = problem.leaves, problem.data
-        if not _eager(given):
-            return _solve(problem.shape, settings, builder, *given)[0]
-        found, degenerate = _compiled(problem.shape, settings, _Builder(builder))(*given)
+        eager = _eager(given)
+        with tf.device(problem.leaves[0].device) if eager else nullcontext():
+            if settings.n == 0:
+                return only_point(problem, settings)
+            if not eager:
+                return _solve(problem.shape, settings, builder, *given)[0]
+            found, degenerate = _compiled(problem.shape, settings, _Builder(builder))(*given)
         raise_degenerate(degenerate.numpy())
         return found
 
