@@ -96,6 +96,28 @@ def end_of(out):
     return {name: event[name] for name in ("x", "fun", "nfev", "nit", "status", "nfailed")}
 
 
+def made_again(evaluations):
+    """Return the points that were evaluated though their values still waited to be used.
+
+    A search may ask for a point a second time: the expansion after a contraction inside may be the
+    reflection before it.
+    """
+    search = nelder.Optimizer(
+        [-1.2, 1.0], bounds=[(-2.0, 2.0), (None, None)], method=nelder.NelderMead(model=True)
+    )
+    needed, waiting, again = [], {}, []
+    for x, value in zip(evaluations.X, evaluations.values, strict=True):
+        if x.tobytes() in waiting:
+            again.append(x)
+        waiting[x.tobytes()] = value
+        while needed := needed or list(search.ask()):
+            known = waiting.pop(needed[0].tobytes(), None)
+            if known is None:
+                break
+            search.tell([needed.pop(0)], [known])
+    return again
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """How the search ends where nothing happens."""
@@ -146,8 +168,10 @@ def test_a_killed_run_goes_on_and_ends_alike(before, after, folder, undisturbed)
     code, out, err = call(folder, *arguments)
     assert (code, err) == (3, "")
     assert end_of(out) == undisturbed
-    recorded = nelder.load(folder / "s.db")["main"].evaluations
-    assert len({x.tobytes() for x in recorded.X}) == len(recorded)  # none was lost and made again
+    evaluations = nelder.load(folder / "s.db")["main"].evaluations
+    assert not made_again(evaluations)
+    if before == after == 1:  # no guesses
+        assert len(evaluations) == 60
 
 
 @pytest.mark.parametrize("method", [("--no-model",), ("--method", "subspaces"), ("--noise",)])
