@@ -95,14 +95,13 @@ def test_pytorch_on_another_device(bounds, dtype):
     out = alone(
         f"""
         import numpy as np, torch
-        from nelder import NelderMead, batched
+        from nelder import NelderMead, Tolerance, batched
         from tests.pretended import There, pretended
 
         def fun(x, goals):
             return ((x - goals) ** 2).sum(-1)
 
-        method = NelderMead.tfp(func_tolerance=1e-5, position_tolerance=1e-5)
-        method = NelderMead(convergence=method.convergence)
+        method = NelderMead(convergence=Tolerance(1e-5, 1e-5))
         x0s = np.random.default_rng(0).uniform(-2.0, 2.0, (40, 2)).astype("{dtype}")
         given = dict(bounds={bounds}, method=method)
         here = batched.minimize(fun, torch.tensor(x0s), (0.1 * x0s,), **given)

@@ -303,7 +303,7 @@ def test_a_start_outside_is_moved_inside():
 
 def test_points_of_a_space_are_inside():
     here = space(1.0, 2.0, lower=[0.0, 2.0], upper=[4.0, 2.0])
-    points = here.points(np.array([[0.0], [math.pi], [1e9]]), below=-5.0)
-    assert points.below == -5.0
+    points = here.points(np.array([[0.0], [math.pi], [1e9]]))
+    assert points.below == -math.inf
     assert_array_equal(points.points[:2], [[0, 2], [4, 2]])
     assert 0.0 <= points.points[2, 0] <= 4.0

@@ -106,12 +106,9 @@ class Space:
         z = self.enter(simplex)
         return np.diagonal(z[1:] - z[0]).copy()
 
-    def points(self, z: Array, below: float = -math.inf) -> Points:
-        """Return the stage that evaluates z (m, n) until a value is below `below`.
-
-        All are evaluated where that is -inf, and then they are needed at the same time.
-        """
-        return Points(self.leave_all(z), below)
+    def points(self, z: Array) -> Points:
+        """Return the stage that evaluates all z (m, n), which are needed at the same time."""
+        return Points(self.leave_all(z), -math.inf)
 
     def machine(
         self,
