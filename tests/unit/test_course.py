@@ -62,10 +62,12 @@ def test_a_course_goes_on_once_its_points_are_known():
     search.advance()
     assert heard == []
     assert not search.done
+    assert not search.begun
     assert search.best == (np.array([3.0]), 9.0)
     search.stage.tell(4.0)
     search.advance()
     assert heard == [[9, 4]]
+    assert search.begun
     assert search.nfev == 2
     search.stage.tell(NAN)
     search.advance()
@@ -111,6 +113,12 @@ def test_a_whole_search_may_be_a_part():
     search = CourseSearch(space(3.0, -2.0), course)
     alone = SimplexSearch(method, space(3.0, -2.0))
     assert not search.pauses
+    while not alone.begun:
+        assert not search.begun
+        for each in (search, alone):
+            each.stage.tell(0.0)
+    assert search.begun
+    search, alone = CourseSearch(space(3.0, -2.0), course), SimplexSearch(method, space(3.0, -2.0))
     assert_array_equal(follow(search), follow(alone))
     for name in ("nfev", "nit", "nshrink", "nrestart", "nfailed"):
         assert getattr(search, name) == getattr(alone, name)

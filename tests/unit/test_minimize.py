@@ -463,6 +463,23 @@ def test_maxiter_0_evaluates_the_first_simplex_only(n):
     assert np.isfinite(result.final_simplex.values).all()
 
 
+@pytest.mark.parametrize(
+    ("method", "nfev"),
+    [
+        (NelderMead(model=True), 4),
+        (NelderMead(noise=True), 4),
+        (nelder.KWorst(2), 4),
+        (nelder.Subspaces(), 1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:k=2 is above a third")
+def test_maxiter_0_evaluates_what_a_method_begins_with(method, nfev):
+    objective = Recorded(lambda x: float((x**2).sum()))
+    result = nelder.minimize(objective, np.full(3, 3.0), method=method, maxiter=0)
+    assert (result.nfev, result.nit, result.status) == (nfev, 0, Status.MAXITER)
+    assert result.fun == min(objective.values)
+
+
 def test_the_smaller_budget_ends_the_search():
     assert nelder.minimize(rosenbrock, [-1.2, 1.0], maxfev=5, maxiter=50).status is Status.MAXFEV
     assert nelder.minimize(rosenbrock, [-1.2, 1.0], maxfev=50, maxiter=5).status is Status.MAXITER

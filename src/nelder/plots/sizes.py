@@ -47,6 +47,7 @@ def sizes(search: Search, points: Array, values: Array) -> tuple[Array, Array]:
         if search.begun and search.nit != nit:
             nit = search.nit
             vertices = search.simplex.vertices
-            after.append(i + 1)
-            size.append(float(np.abs(vertices - vertices[0]).max()))
+            if len(vertices) > 1:
+                after.append(i + 1)
+                size.append(float(np.abs(vertices - vertices[0]).max()))
     return np.array(after, dtype=np.float64), np.array(size)

@@ -74,7 +74,7 @@ class Search:
 
     @property
     def begun(self) -> bool:
-        """Whether the first simplex has been evaluated."""
+        """Whether that has been evaluated which it begins with: a simplex, or a point."""
         raise NotImplementedError
 
     @property
