@@ -184,6 +184,7 @@ class _Walk:
         self.far = False
         self._search = search
         search.iterations = 0
+        self._counted = 0  # evaluations when an iteration was counted last
         self._space = search.space
         self._tolerance = tolerance
         self._bounds = self._space.free_bounds() if clips else None
@@ -218,8 +219,11 @@ class _Walk:
             sweeps = 1 if good >= USEFUL else min(2 * sweeps, MOST_SWEEPS)
 
     def _iterated(self) -> None:
-        """Count a sweep, or a step in directions."""
-        self._search.iterations = (self._search.iterations or 0) + 1
+        """Count a sweep, or a step in directions, if anything was evaluated for it."""
+        search = self._search
+        if search.nfev > self._counted:
+            self._counted = search.nfev
+            search.iterations = (search.iterations or 0) + 1
 
     # Axes
 
