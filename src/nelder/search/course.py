@@ -83,7 +83,6 @@ class CourseSearch(Search):
         self.iterations: int | None = None
         self.restarts = 0
         self.extra: dict[str, Any] = {}
-        self._begun = False
         self._counts: dict[str, int] = dict.fromkeys(COUNTS, 0)  # of the parts that were left
         self._lowest: tuple[Array, float] = (space.x0, math.inf)  # of these
         self._simplex = Simplex(space.x0.reshape(1, -1), np.full(1, math.nan))
@@ -132,8 +131,9 @@ class CourseSearch(Search):
 
     @property
     def begun(self) -> bool:
-        """Whether its first part is done, or has begun where that is a search."""
-        return self._begun or (isinstance(self._part, Search) and self._part.begun)
+        """Whether a part with evaluations is done, or a search that is a part has begun."""
+        part = self._part
+        return self._counts["nfev"] > 0 or (isinstance(part, Search) and part.begun)
 
     @property
     def pauses(self) -> bool:
@@ -207,7 +207,6 @@ class CourseSearch(Search):
         if self._course is None:  # a clone, which does not know what follows
             self.status = Status.CONVERGED
             return
-        self._begun = True
         lowest, simplex = self.lowest, self._seen()
         self._counts = {name: self._count(name) for name in COUNTS}
         self._entered = {name: getattr(part, name, 0) for name in COUNTS}

@@ -90,7 +90,9 @@ class Space:
 
     def leave_all(self, z: Array) -> Array:
         """Return x = T(z) (m, dim) for z (m, n); a new array."""
-        return np.array([self.leave(row) for row in z]).reshape(len(z), len(self.x0))
+        if self.box is None:
+            return z.copy()
+        return np.array([self.box.leave(row) for row in z]).reshape(len(z), len(self.x0))
 
     def steps(self, x: Array, steps: Array) -> Array:
         """Return what moves z (n,) by a step along each axis from a point.

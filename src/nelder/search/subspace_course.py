@@ -457,11 +457,12 @@ class _Walk:
     def _seen(self, points: Array) -> Array:
         """Return points z (m, n) as the objective sees them, (m, dim).
 
-        The first one is seen as it was evaluated: T(z) has its value but for rounding only.
+        The one where it began is seen as it was evaluated, from which T(z) may be a rounding away.
         """
-        z, x = self._first
         seen = self._space.leave_all(points)
-        seen[np.all(points == z, axis=1)] = x
+        if self._space.box is not None:
+            z, x = self._first
+            seen[np.all(points == z, axis=1)] = x
         return seen
 
     def _value(self, points: Array) -> Generator[Stage, None, float]:
