@@ -223,6 +223,25 @@ def test_a_task_that_comes_as_an_idle_worker_is_found_dead_is_not_lost(processes
     assert outcome.value != pid
 
 
+def test_pebble_sees_an_end_after_what_the_process_said_last():
+    """Else the task that killed it would seem not begun, and be sent again without a record."""
+    for package in NEEDED:
+        pytest.importorskip(package)
+    from nelder.evaluate.processes import _Process
+
+    dies, ended = (_Process(None, target=time.sleep, args=(600.0,), env={}) for _ in range(2))
+    for process in (dies, ended):
+        process.start()
+        assert process.is_alive()
+    os.kill(dies.pid, signal.SIGKILL)
+    ended.terminate()
+    for process in (dies, ended):
+        soon(lambda pid=process.pid: not is_alive(pid))
+    assert [dies.is_alive() for _ in range(3)] == [True, False, False]
+    assert dies.exitcode == -signal.SIGKILL
+    assert not ended.is_alive()
+
+
 def test_workers_killed_at_any_moment_lose_no_other_task(processes):
     """Also while they start, take a task or answer; but they do get to start."""
     chance = random.Random(7)

@@ -306,6 +306,7 @@ class _Process(LokyProcess):
         super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType]
         self._groups = groups
         self._driver = os.getpid()
+        self._seen_ended = False  # whether a look has found that it has
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_groups": None}
@@ -340,6 +341,7 @@ class _Process(LokyProcess):
 
     def terminate(self) -> None:
         """Kill it; in the driver."""
+        self._seen_ended = True
         if not self.is_alive():
             return
         if POSIX:
@@ -357,11 +359,16 @@ class _Process(LokyProcess):
         return EXITED if code == 0 else code
 
     def is_alive(self) -> bool:
-        """Whether it is; in the driver."""
-        alive = super().is_alive()
-        if not alive:
-            self._is_gone()
-        return alive
+        """Whether it is; in the driver.
+
+        That it has ended by itself is told at the second look, a tenth of a second later. Pebble
+        takes a task for one not begun if it sees the end before what the process said last.
+        """
+        if super().is_alive():
+            return True
+        self._is_gone()
+        before, self._seen_ended = self._seen_ended, True
+        return not before
 
     def _is_gone(self) -> None:
         if self._groups is not None and self.pid is not None:
